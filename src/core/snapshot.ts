@@ -1,0 +1,73 @@
+import type { Slot } from './slot.ts';
+import type { Endpoint, ModelData, Quirks, Target, Timeouts } from './target.ts';
+
+/** A provider as compiled from catalogue and configuration. */
+export interface Provider {
+  readonly id: string;
+  readonly name: string;
+  readonly endpoints: readonly [Endpoint, ...Endpoint[]];
+  readonly keyVariables: readonly string[];
+  readonly models: Partial<Readonly<Record<Slot, string>>>;
+  readonly quirks: Quirks;
+  readonly docs: string | undefined;
+  readonly timeouts: Timeouts;
+  readonly patches: readonly string[];
+}
+
+/** A named choice. Targets are compiled: a slot may live at another provider. */
+export interface Profile {
+  readonly name: string;
+  readonly provider: string;
+  readonly auth: 'subscription' | 'key' | 'none';
+  readonly slots: Partial<Readonly<Record<Slot, Target>>>;
+  /** For a name that no slot covers. */
+  readonly fallbackTarget: Target;
+  /** Why it cannot be used now (`no key: set DEEPSEEK_API_KEY ...`), if so. */
+  readonly unusable: string | undefined;
+  /** Ordered profile or alias names to move on to. */
+  readonly fallback: readonly string[];
+}
+
+export interface Settings {
+  readonly defaultProfile: string | undefined;
+  readonly alwaysDynamic: boolean;
+  /** Bytes of request body that are accepted. */
+  readonly maxBodyBytes: number;
+  /** Silence before the upstream's first usable event after which 200 and pings are sent. */
+  readonly graceMs: number;
+  /** Interval of pings in silence. */
+  readonly pingMs: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The whole configuration, compiled. Immutable and swapped atomically: an exchange pins the one it started with.
+ * Names are lower case in the maps; `Profile.name` keeps the user's spelling.
+ */
+export interface Snapshot {
+  /** Grows with every reload. */
+  readonly version: number;
+  readonly settings: Settings;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly profiles: ReadonlyMap<string, Profile>;
+  /** Alias to reference text. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly modelMap: ReadonlyMap<string, string>;
+  readonly routing: Routing;
+  /** A target for any model of any provider: references such as `provider:model` end here. */
+  targetFor(provider: string, model: string | undefined, profile?: string): Target;
+  modelData(provider: string, model: string): ModelData;
+}
+
+/** Routing section: references as text, resolved when the plan is made. */
+export interface Routing {
+  readonly background?: string;
+  readonly think?: string;
+  readonly longContext?: { readonly target: string; readonly threshold: number };
+  readonly webSearch?: string;
+  readonly image?: string;
+  readonly compaction?: string;
+  readonly classifier?: string;
+  readonly subagents: ReadonlyMap<string, string>;
+}

@@ -1,0 +1,152 @@
+import type { Secret } from './secret.ts';
+import type { Slot } from './slot.ts';
+
+export type ProtocolId = 'anthropic-messages' | 'openai-chat';
+
+/** How an endpoint wants its credential: exactly one header is sent. */
+export type AuthHeader = 'x-api-key' | 'bearer' | 'api-key';
+
+export interface Endpoint {
+  readonly protocol: ProtocolId;
+  /** Without a trailing slash and without the protocol's own path: `https://api.deepseek.com/anthropic`. */
+  readonly baseUrl: string;
+  readonly auth: AuthHeader;
+  /** On this machine or the user's network: no idle timeout, no key. */
+  readonly local: boolean;
+}
+
+/** What is sent as credential. `client` passes the client's own login through: only an endpoint that is declared for
+ * it (`Quirks.acceptsClientLogin`) may have it, see `gateway/credential.ts`. */
+export type Credential =
+  | { readonly kind: 'client' }
+  | { readonly kind: 'keys'; readonly keys: readonly [Secret, ...Secret[]] }
+  | { readonly kind: 'none' };
+
+/** Declared deviations of a provider; every flag has its comment in `catalogue/quirks.ts`, where the defaults are. */
+export interface Quirks {
+  /** Genuine Anthropic: the whole request is an open list, passed on unchanged; errors and limits unmodified. */
+  readonly anthropicGenuine: boolean;
+  /** May receive the client's own login. */
+  readonly acceptsClientLogin: boolean;
+  /** Anthropic dialect. */
+  readonly messages: {
+    /** `role: "system"` inside `messages`: kept, or wrapped as a user message. */
+    readonly systemRole: 'keep' | 'wrap';
+    /** Thinking of the history: kept as it is, an own placeholder demanded on tool turns, or all removed. */
+    readonly historyThinking: 'keep' | 'require-on-tool-turns' | 'strip';
+    /** `thinking.type: "adaptive"` is understood; otherwise mapped to `enabled` with a budget. */
+    readonly adaptiveThinking: boolean;
+    /** `thinking.type: "enabled"` is understood; otherwise mapped to `adaptive`. */
+    readonly enabledThinking: boolean;
+    /** `output_config.effort` is understood. `not-when-thinking-off`: rejected beside `thinking: disabled`. */
+    readonly effort: 'yes' | 'no' | 'not-when-thinking-off';
+    /** `output_config.format` is understood. */
+    readonly outputFormat: boolean;
+    readonly cacheControl: boolean;
+    /** Server tool types that the endpoint runs itself, by prefix: `web_search`. */
+    readonly serverTools: readonly string[];
+    /** Images in tool results. */
+    readonly toolResultImages: boolean;
+    readonly urlImages: boolean;
+    readonly documents: boolean;
+    readonly countTokens: boolean;
+    readonly maxStopSequences: number | undefined;
+    /** Lowest temperature that is accepted. */
+    readonly minTemperature: number | undefined;
+    /** `input_tokens` includes the cached ones and they are subtracted. */
+    readonly inputIncludesCached: boolean;
+  };
+  /** Chat Completions dialect. */
+  readonly chat: ChatQuirks;
+  readonly vision: boolean;
+}
+
+/** See `catalogue/quirks.ts` for what each one means and its default. */
+export interface ChatQuirks {
+  readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  readonly systemRole: 'system' | 'developer' | 'user';
+  /** Where system entries may stand: anywhere, or only first (later ones become marked user messages). */
+  readonly systemPosition: 'any' | 'first';
+  /** Field in which reasoning of the history is sent back, if at all. */
+  readonly reasoningField: 'none' | 'reasoning_content' | 'reasoning' | 'reasoning_details' | 'think-tags';
+  /** When reasoning is sent back: never, on turns with tool calls, or always. */
+  readonly reasoningReplay: 'never' | 'tool-turns' | 'always';
+  /** A turn with tool calls without reasoning gets this placeholder. */
+  readonly reasoningPlaceholder: string | undefined;
+  /** How thinking and effort are asked for. */
+  readonly thinkingParam: 'none' | 'reasoning_effort' | 'reasoning' | 'thinking' | 'enable_thinking' | 'chat_template_kwargs';
+  /** From the client's effort to the provider's words; a missing one is left out. */
+  readonly effortValues: Readonly<Record<string, string>>;
+  /** Pattern a tool call id must match, and its longest length. */
+  readonly toolIdPattern: string;
+  readonly toolIdMaxLength: number;
+  readonly schemaDialect: 'json-schema' | 'openai' | 'moonshot' | 'gemini' | 'strict';
+  readonly strictTools: boolean;
+  readonly pdf: boolean;
+  readonly urlImages: boolean;
+  readonly toolChoice: 'full' | 'no-required' | 'auto-only' | 'none';
+  readonly parallelToolCalls: boolean;
+  /** `stream_options.include_usage` is understood. */
+  readonly usageInStream: boolean;
+  /** Formats of tool calls written as text by the model. */
+  readonly textToolCalls: readonly ('kimi' | 'dsml' | 'qwen-xml' | 'hermes' | 'glm')[];
+  /** `<think>` in text is reasoning. */
+  readonly thinkTags: boolean;
+  readonly structuredOutputs: 'json_schema' | 'json_object' | 'none';
+  readonly prefill: 'none' | 'plain' | 'prefix' | 'partial';
+  readonly alternateRoles: boolean;
+  readonly assistantBetweenToolAndUser: boolean;
+  readonly emptyAssistantContent: 'null' | 'empty-string';
+  readonly promptCacheKey: boolean;
+  readonly cacheControl: boolean;
+  readonly stop: boolean;
+  readonly sampling: boolean;
+  readonly maxStopSequences: number;
+  readonly toolNameMaxLength: number;
+  readonly requireToolsWithHistory: boolean;
+}
+
+/** What is known of a model; `undefined` is "unknown" and is never guessed. */
+export interface ModelData {
+  readonly contextWindow: number | undefined;
+  readonly maxOutputTokens: number | undefined;
+  readonly vision: boolean | undefined;
+  readonly thinking: boolean | undefined;
+}
+
+/** One place a request can go. Immutable; compiled with the configuration. */
+export interface Target {
+  /** Provider id of the catalogue or the configuration. */
+  readonly provider: string;
+  readonly endpoint: Endpoint;
+  /** The provider's own name of the model; `undefined` sends the name that the client asked for. */
+  readonly model: string | undefined;
+  readonly credential: Credential;
+  readonly quirks: Quirks;
+  readonly data: ModelData;
+  /** Named request patches of the catalogue, in order. */
+  readonly patches: readonly string[];
+  /** Profile through which it was reached, for headers and records. */
+  readonly profile: string;
+  readonly timeouts: Timeouts;
+}
+
+/** Milliseconds; 0 switches a limit off. */
+export interface Timeouts {
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  readonly idleMs: number;
+}
+
+/** Which rule chose the targets, for people: `rule` is stable, `detail` is free text. */
+export interface RouteReason {
+  readonly rule: 'selector' | 'prompt' | 'session' | 'class' | 'content' | 'slot' | 'default';
+  readonly detail: string;
+}
+
+/** Ordered targets of one request, made once. */
+export interface RoutePlan {
+  readonly targets: readonly [Target, ...Target[]];
+  readonly reason: RouteReason;
+  readonly slot: Slot | undefined;
+}
