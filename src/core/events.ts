@@ -1,5 +1,5 @@
-import type { FailureClass } from './failure.ts';
 import type { RequestClass } from './facts.ts';
+import type { FailureClass } from './failure.ts';
 import type { Slot } from './slot.ts';
 import type { RouteReason } from './target.ts';
 import type { Usage } from './usage.ts';
@@ -48,7 +48,13 @@ export interface ExchangeRecord {
 export type GatewayEvent =
   | { readonly type: 'exchange.started'; readonly session: string; readonly requestId: string; readonly atMs: number }
   | { readonly type: 'exchange.ended'; readonly record: ExchangeRecord }
-  | { readonly type: 'session.switched'; readonly session: string; readonly from: string; readonly to: string; readonly atMs: number }
+  | {
+      readonly type: 'session.switched';
+      readonly session: string;
+      readonly from: string;
+      readonly to: string;
+      readonly atMs: number;
+    }
   | { readonly type: 'session.opened'; readonly session: string; readonly atMs: number }
   | { readonly type: 'session.closed'; readonly session: string; readonly atMs: number }
   | { readonly type: 'config.reloaded'; readonly version: number; readonly atMs: number }

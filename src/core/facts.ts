@@ -1,6 +1,13 @@
 import type { Slot } from './slot.ts';
 
-export type RequestClass = 'main' | 'subagent' | 'compaction' | 'auxiliary' | 'classifier' | 'web_search' | 'count_tokens';
+export type RequestClass =
+  | 'main'
+  | 'subagent'
+  | 'compaction'
+  | 'auxiliary'
+  | 'classifier'
+  | 'web_search'
+  | 'count_tokens';
 
 /** What routing may look at. Everything costly is lazy: a rule that does not ask does not pay. */
 export interface RequestFacts {

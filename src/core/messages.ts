@@ -65,7 +65,11 @@ export interface MessagesRequest {
   tools?: Tool[];
   tool_choice?: { type: string; name?: string; disable_parallel_tool_use?: boolean };
   thinking?: { type: string; budget_tokens?: number; display?: string };
-  output_config?: { effort?: string; format?: { type: string; schema?: unknown; [field: string]: unknown }; [field: string]: unknown };
+  output_config?: {
+    effort?: string;
+    format?: { type: string; schema?: unknown; [field: string]: unknown };
+    [field: string]: unknown;
+  };
   metadata?: { user_id?: string; [field: string]: unknown };
   stop_sequences?: string[];
   temperature?: number;

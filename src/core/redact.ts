@@ -6,7 +6,10 @@ const PATTERNS: readonly [RegExp, string][] = [
   [/\b(sk|pk|rk|gsk|hf|xai|nvapi|pplx|tgp|csk|fw|glpat|ghp|gho|github_pat)([-_])[A-Za-z0-9_-]{8,}/g, `$1$2${REDACTED}`],
   [/\bAIza[A-Za-z0-9_-]{20,}/g, REDACTED],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, REDACTED],
-  [/(["']?(?:api[-_]?key|x-api-key|authorization|password|secret|access[-_]?token|auth[-_]?token)["']?\s*[:=]\s*["']?)[^\s"',;&}]{6,}/gi, `$1${REDACTED}`],
+  [
+    /(["']?(?:api[-_]?key|x-api-key|authorization|password|secret|access[-_]?token|auth[-_]?token)["']?\s*[:=]\s*["']?)[^\s"',;&}]{6,}/gi,
+    `$1${REDACTED}`,
+  ],
   [/(\/s\/)[A-Za-z0-9_-]{32,}/g, `$1${REDACTED}`],
   [/(:\/\/[^\s/:@]*:)[^\s/@]+@/g, `$1${REDACTED}@`],
 ];

@@ -74,7 +74,13 @@ export interface ChatQuirks {
   /** A turn with tool calls without reasoning gets this placeholder. */
   readonly reasoningPlaceholder: string | undefined;
   /** How thinking and effort are asked for. */
-  readonly thinkingParam: 'none' | 'reasoning_effort' | 'reasoning' | 'thinking' | 'enable_thinking' | 'chat_template_kwargs';
+  readonly thinkingParam:
+    | 'none'
+    | 'reasoning_effort'
+    | 'reasoning'
+    | 'thinking'
+    | 'enable_thinking'
+    | 'chat_template_kwargs';
   /** From the client's effort to the provider's words; a missing one is left out. */
   readonly effortValues: Readonly<Record<string, string>>;
   /** Pattern a tool call id must match, and its longest length. */

@@ -56,7 +56,18 @@ export interface Protocol {
   encode(env: Envelope, target: Target, context: ProtocolContext): EncodedRequest;
   stream(env: Envelope, target: Target, context: ProtocolContext): StreamTranslator;
   /** A complete non-stream answer (status 200) as the Messages JSON for the client, or the fault it is. */
-  whole(body: Buffer, env: Envelope, target: Target, context: ProtocolContext): { readonly body: Buffer; readonly usage: Usage } | { readonly fault: UpstreamFault };
+  whole(
+    body: Buffer,
+    env: Envelope,
+    target: Target,
+    context: ProtocolContext,
+  ): { readonly body: Buffer; readonly usage: Usage } | { readonly fault: UpstreamFault };
   /** An answer that is not 200. `headers` have lower-case names. */
-  error(status: number, headers: Readonly<Record<string, string | string[] | undefined>>, body: Buffer, env: Envelope, target: Target): UpstreamFault;
+  error(
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    body: Buffer,
+    env: Envelope,
+    target: Target,
+  ): UpstreamFault;
 }

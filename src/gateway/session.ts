@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { type RandomBytes, secretToken, shortId } from '../core/ids.ts';
+import { Secret, sameSecret } from '../core/secret.ts';
+import type { Selection, SessionCounters } from '../core/session.ts';
+
+export interface SessionOptions {
+  readonly selection: Selection;
+  /** A session that is not dynamic refuses every switch. */
+  readonly dynamic: boolean;
+  readonly cwd: string;
+  /** Name of the profile it was launched with, and what the launcher declared to the client. */
+  readonly label: string;
+  readonly nowMs: number;
+}
+
+/**
+ * One launched client, as the data plane knows it. Switching replaces `selection` whole; an exchange reads it once.
+ * `secret` is part of the client's base URL and so known to the model's shell; `controlSecret` is not in the client's
+ * environment and is good for this session only.
+ */
+export class Session {
+  readonly id: string;
+  readonly secret: Secret;
+  readonly controlSecret: Secret;
+  readonly dynamic: boolean;
+  readonly cwd: string;
+  readonly label: string;
+  readonly startedAtMs: number;
+  readonly counters: SessionCounters;
+  selection: Selection;
+  /** Process id of the client, once it runs. */
+  pid: number | undefined;
+  /** The client's own session id, last seen; changes on `/clear`. */
+  clientSessionId: string | undefined;
+  /** Aborted when the session is closed hard: every exchange of it ends. */
+  readonly abort = new AbortController();
+
+  constructor(id: string, random: RandomBytes, options: SessionOptions) {
+    this.id = id;
+    this.secret = new Secret(secretToken(random), `session ${id}`);
+    this.controlSecret = new Secret(secretToken(random), `control of session ${id}`);
+    this.dynamic = options.dynamic;
+    this.cwd = options.cwd;
+    this.label = options.label;
+    this.startedAtMs = options.nowMs;
+    this.selection = options.selection;
+    this.counters = {
+      requests: 0,
+      errors: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      active: 0,
+      lastRoute: undefined,
+      lastAtMs: undefined,
+    };
+  }
+}
+
+/** The sessions of one gateway. */
+export class SessionTable {
+  readonly #sessions = new Map<string, Session>();
+  readonly #random: RandomBytes;
+
+  constructor(random: RandomBytes = (count) => randomBytes(count)) {
+    this.#random = random;
+  }
+
+  open(options: SessionOptions): Session {
+    let id = shortId(this.#random);
+    while (this.#sessions.has(id)) id = shortId(this.#random);
+    const session = new Session(id, this.#random, options);
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  close(id: string): void {
+    const session = this.#sessions.get(id);
+    if (!session) return;
+    this.#sessions.delete(id);
+    session.abort.abort();
+  }
+
+  get(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  list(): Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  /** Looks at every session, so that the time does not tell which secret was nearly right. */
+  bySecret(given: string): Session | undefined {
+    let found: Session | undefined;
+    for (const session of this.#sessions.values()) {
+      if (sameSecret(given, session.secret.reveal())) found = session;
+    }
+    return found;
+  }
+}
