@@ -1,0 +1,73 @@
+import type { UpstreamFault } from '../core/failure.ts';
+import type { Secret } from '../core/secret.ts';
+import type { AuthHeader, Target } from '../core/target.ts';
+import { connectionFault } from './faults.ts';
+
+/** Headers in which a client may carry a credential: its own login, or a token for the gateway. */
+const CREDENTIAL_HEADERS = new Set(['authorization', 'x-api-key', 'anthropic-auth-token', 'proxy-authorization', 'cookie']);
+
+/** The value that a session without a login gives to the client so that it starts at all. It opens nothing. */
+export const PLACEHOLDER_TOKEN = 'midswap-session';
+
+export type CredentialHeaders = { readonly headers: readonly string[]; readonly secret?: Secret } | { readonly fault: UpstreamFault };
+
+/**
+ * The credential of one attempt: the only place where a credential gets onto a request.
+ *
+ * The client's own login goes to an endpoint only if all of these hold: the target asks for it, the provider's entry
+ * declares that it accepts it, the endpoint is https or on this machine, and the header is not a token of this gateway.
+ * Everything else gets a key of its own or nothing.
+ */
+export function credentialHeaders(target: Target, clientHeaders: readonly string[], isGatewayToken: (value: string) => boolean): CredentialHeaders {
+  const { credential } = target;
+  if (credential.kind === 'none') return { headers: [] };
+  if (credential.kind === 'keys') {
+    const [key] = credential.keys;
+    return { headers: headerOf(target.endpoint.auth, key.reveal()), secret: key };
+  }
+  if (!target.quirks.acceptsClientLogin || !isPrivateTransport(target)) {
+    return {
+      fault: connectionFault('credential', `${target.provider} is not declared to take the client's own login; nothing was sent`, {
+        shouldRetry: false,
+      }),
+    };
+  }
+  const headers = clientLogin(clientHeaders, isGatewayToken);
+  if (headers.length > 0) return { headers };
+  return {
+    fault: connectionFault(
+      'credential',
+      `profile "${target.profile}" uses your own Claude login, but Claude Code sent none. Log in with "claude /login", or start the session while logged in`,
+      { shouldRetry: false },
+    ),
+  };
+}
+
+/** Whether a header of the client is a credential, and so never copied to an upstream. */
+export function isCredentialHeader(lowerName: string): boolean {
+  return CREDENTIAL_HEADERS.has(lowerName);
+}
+
+function clientLogin(headers: readonly string[], isGatewayToken: (value: string) => boolean): string[] {
+  for (const wanted of ['authorization', 'x-api-key']) {
+    for (let i = 0; i + 1 < headers.length; i += 2) {
+      const name = headers[i] as string;
+      const value = headers[i + 1] as string;
+      if (name.toLowerCase() !== wanted) continue;
+      const token = value.replace(/^Bearer\s+/i, '').trim();
+      if (token === '' || token === PLACEHOLDER_TOKEN || isGatewayToken(token)) continue;
+      return [name, value];
+    }
+  }
+  return [];
+}
+
+function headerOf(header: AuthHeader, key: string): string[] {
+  if (header === 'bearer') return ['authorization', `Bearer ${key}`];
+  return [header, key];
+}
+
+function isPrivateTransport(target: Target): boolean {
+  const url = new URL(target.endpoint.baseUrl);
+  return url.protocol === 'https:' || url.hostname === '127.0.0.1' || url.hostname === 'localhost' || url.hostname === '[::1]';
+}

@@ -1,0 +1,180 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
+import type { Target } from '../core/target.ts';
+import { connectionFault } from './faults.ts';
+
+/** Keep-alive pools, one pair per gateway. */
+export interface Pools {
+  readonly http: http.Agent;
+  readonly https: https.Agent;
+}
+
+export function createPools(): Pools {
+  const options = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' as const, timeout: 0 };
+  return { http: new http.Agent(options), https: new https.Agent(options) };
+}
+
+export function closePools(pools: Pools): void {
+  pools.http.destroy();
+  pools.https.destroy();
+}
+
+export interface UpstreamRequest {
+  readonly target: Target;
+  /** Origin and base path of the endpoint; differs from the target's for the built-in provider. */
+  readonly baseUrl: string;
+  readonly path: string;
+  readonly headers: readonly string[];
+  readonly body: readonly Buffer[];
+}
+
+export interface UpstreamCall {
+  /** The answer's head, or the fault that happened instead. Never rejects. */
+  readonly answer: Promise<IncomingMessage | UpstreamFault>;
+  /** Ends the call at once, whatever its state. */
+  abort(): void;
+}
+
+export function isFault(value: IncomingMessage | UpstreamFault): value is UpstreamFault {
+  return 'class' in value;
+}
+
+/**
+ * Sends one request. A pooled connection that the upstream closed while it was idle fails before any answer: that
+ * request is sent once more on a fresh connection, since the upstream cannot have begun to answer it.
+ */
+export function callUpstream(pools: Pools, request: UpstreamRequest): UpstreamCall {
+  let current: ClientRequest | undefined;
+  let aborted = false;
+  const answer = new Promise<IncomingMessage | UpstreamFault>((resolve) => {
+    const settle = (fault: UpstreamFault) => resolve(fault);
+    const start = (fresh: boolean) => {
+      current = send(pools, request, fresh, resolve, (error, reused) => {
+        if (reused && !fresh && !aborted) start(true);
+        else settle(aborted ? connectionFault('aborted', 'the client closed the connection') : faultOf(error, request));
+      });
+    };
+    try {
+      start(false);
+    } catch (error) {
+      settle(faultOf(error as NodeJS.ErrnoException, request));
+    }
+  });
+  return {
+    answer,
+    abort() {
+      aborted = true;
+      current?.destroy();
+    },
+  };
+}
+
+function send(
+  pools: Pools,
+  request: UpstreamRequest,
+  fresh: boolean,
+  onAnswer: (answer: IncomingMessage) => void,
+  onError: (error: NodeJS.ErrnoException, reused: boolean) => void,
+): ClientRequest {
+  const url = new URL(request.baseUrl);
+  const secure = url.protocol === 'https:';
+  let length = 0;
+  for (const part of request.body) length += part.length;
+  const headers = ['host', url.host, ...request.headers, 'content-length', String(length)];
+  const outgoing = (secure ? https : http).request({
+    protocol: url.protocol,
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port || (secure ? 443 : 80),
+    method: 'POST',
+    path: `${url.pathname.replace(/\/+$/, '')}${request.path}`,
+    agent: fresh ? false : secure ? pools.https : pools.http,
+    headers,
+  });
+  let answered = false;
+  let connectTimer: NodeJS.Timeout | undefined;
+  const { connectMs } = request.target.timeouts;
+  outgoing.once('socket', (socket) => {
+    socket.setNoDelay(true);
+    if (!socket.connecting || connectMs === 0) return;
+    connectTimer = setTimeout(() => outgoing.destroy(timeoutError('timeout_connect', connectMs)), connectMs);
+    socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer));
+  });
+  outgoing.once('response', (answer) => {
+    answered = true;
+    clearTimeout(connectTimer);
+    onAnswer(answer);
+  });
+  outgoing.on('error', (error) => {
+    clearTimeout(connectTimer);
+    if (answered) return;
+    answered = true;
+    onError(error, outgoing.reusedSocket === true && isReset(error));
+  });
+  const last = request.body.length - 1;
+  for (let i = 0; i < last; i++) outgoing.write(request.body[i] as Buffer);
+  outgoing.end(request.body[last]);
+  return outgoing;
+}
+
+interface TimeoutError extends NodeJS.ErrnoException {
+  failure?: FailureClass;
+}
+
+function timeoutError(failure: FailureClass, ms: number): TimeoutError {
+  return Object.assign(new Error(`no connection within ${ms} ms`), { failure });
+}
+
+function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.message === 'socket hang up';
+}
+
+const NETWORK_HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; is the server running?',
+  ENOTFOUND: 'the name does not resolve',
+  EAI_AGAIN: 'the name service did not answer; is this machine online?',
+  ECONNRESET: 'the connection was reset',
+  EPIPE: 'the connection was reset',
+  ETIMEDOUT: 'the connection timed out',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate chain is self-signed',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate cannot be verified',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};
+
+function faultOf(error: TimeoutError, request: UpstreamRequest): UpstreamFault {
+  const host = hostOf(request.baseUrl);
+  const hint = NETWORK_HINTS[error.code ?? ''];
+  const what = hint ? `${error.code}: ${hint}` : error.message;
+  return connectionFault(error.failure ?? 'network', `${request.target.provider} (${host}) could not be reached: ${what}`);
+}
+
+/** Host and port of a base URL, for messages. */
+export function hostOf(baseUrl: string): string {
+  return URL.canParse(baseUrl) ? new URL(baseUrl).host : baseUrl;
+}
+
+/** The answer's body as sent before compression; chunks come out as soon as they can be decoded. */
+export function decodedBody(answer: IncomingMessage): Readable {
+  const flush = { flush: zlib.Z_SYNC_FLUSH, finishFlush: zlib.Z_SYNC_FLUSH };
+  const encoding = String(answer.headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (encoding === 'gzip' || encoding === 'x-gzip') return piped(answer, createGunzip(flush));
+  if (encoding === 'deflate') return piped(answer, createInflate(flush));
+  if (encoding === 'br') {
+    return piped(answer, createBrotliDecompress({ flush: zlib.BROTLI_OPERATION_FLUSH, finishFlush: zlib.BROTLI_OPERATION_FLUSH }));
+  }
+  return answer;
+}
+
+function piped<T extends NodeJS.ReadWriteStream & Readable>(answer: IncomingMessage, decoder: T): Readable {
+  answer.on('error', (error) => decoder.destroy(error));
+  answer.on('close', () => {
+    if (!answer.complete) decoder.destroy(new Error('the connection was cut'));
+  });
+  return answer.pipe(decoder);
+}
