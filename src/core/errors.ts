@@ -54,6 +54,10 @@ const KINDS = {
 
 export type ErrorCode = keyof typeof KINDS;
 
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(KINDS, text);
+}
+
 /** The one error class. The message says what happened and where; `hint` says what to do. Both are redacted here. */
 export class MidswapError extends Error {
   readonly code: ErrorCode;
