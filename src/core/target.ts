@@ -95,9 +95,12 @@ export interface ChatQuirks {
   /** `stream_options.include_usage` is understood. */
   readonly usageInStream: boolean;
   /** Formats of tool calls written as text by the model. */
-  readonly textToolCalls: readonly ('kimi' | 'dsml' | 'qwen-xml' | 'hermes' | 'glm')[];
+  readonly textToolCalls: readonly TextToolCallFormat[];
   /** `<think>` in text is reasoning. */
   readonly thinkTags: boolean;
+  /** Where such tags count: a pair at the very start; text from the start on although the opening tag is missing
+   * (it stands in the model's template); or pairs anywhere. */
+  readonly thinkTagStyle: 'start' | 'implicit' | 'interleaved';
   readonly structuredOutputs: 'json_schema' | 'json_object' | 'none';
   readonly prefill: 'none' | 'plain' | 'prefix' | 'partial';
   readonly alternateRoles: boolean;
@@ -110,7 +113,31 @@ export interface ChatQuirks {
   readonly maxStopSequences: number;
   readonly toolNameMaxLength: number;
   readonly requireToolsWithHistory: boolean;
+  /** Calls of the history whose tool is not declared any more: kept, or told as text. */
+  readonly undeclaredToolCalls: 'keep' | 'text';
+  /** Thinks unless told not to: a request without thinking gets the explicit off switch. */
+  readonly thinkingByDefault: boolean;
+  /** The word that switches thinking on in `thinking.type`. */
+  readonly thinkingOnValue: 'enabled' | 'adaptive';
+  /** `thinking.clear_thinking: false`: the provider keeps the reasoning of earlier turns. */
+  readonly keepThinking: boolean;
+  /** Thinking is refused for answers that are not streamed: switched off there. */
+  readonly thinkingNeedsStream: boolean;
+  /** Key in `chat_template_kwargs` that switches thinking. */
+  readonly templateThinkingKey: 'enable_thinking' | 'thinking';
+  /** A forced `tool_choice` is refused while thinking: sent as `auto`. */
+  readonly forcedToolWhileThinking: boolean;
+  readonly topK: boolean;
+  /** Lowest value of the token limit that is accepted. */
+  readonly minOutputTokens: number | undefined;
+  /** Images in tool messages: accepted there, or moved to a user message behind the results. */
+  readonly toolResultImages: 'inline' | 'move';
+  /** Deltas may repeat everything that was already sent: only the remainder is used. */
+  readonly snapshotDeltas: boolean;
 }
+
+/** How a model writes a tool call into its text. */
+export type TextToolCallFormat = 'kimi' | 'dsml' | 'deepseek' | 'qwen-xml' | 'hermes' | 'glm' | 'minimax' | 'llama';
 
 /** What is known of a model; `undefined` is "unknown" and is never guessed. */
 export interface ModelData {

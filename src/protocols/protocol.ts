@@ -12,6 +12,8 @@ export interface EncodedRequest {
   readonly headers: string[];
   /** Sent one after the other; nothing is copied that need not be. */
   readonly body: readonly Buffer[];
+  /** What was left out or replaced because the target cannot take it, one line each, for records and `explain`. */
+  readonly notes?: readonly string[];
 }
 
 /** Clock, ids and what is remembered of the session, handed to a protocol for one attempt. */
