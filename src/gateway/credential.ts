@@ -4,12 +4,20 @@ import type { AuthHeader, Target } from '../core/target.ts';
 import { connectionFault } from './faults.ts';
 
 /** Headers in which a client may carry a credential: its own login, or a token for the gateway. */
-const CREDENTIAL_HEADERS = new Set(['authorization', 'x-api-key', 'anthropic-auth-token', 'proxy-authorization', 'cookie']);
+const CREDENTIAL_HEADERS = new Set([
+  'authorization',
+  'x-api-key',
+  'anthropic-auth-token',
+  'proxy-authorization',
+  'cookie',
+]);
 
 /** The value that a session without a login gives to the client so that it starts at all. It opens nothing. */
 export const PLACEHOLDER_TOKEN = 'midswap-session';
 
-export type CredentialHeaders = { readonly headers: readonly string[]; readonly secret?: Secret } | { readonly fault: UpstreamFault };
+export type CredentialHeaders =
+  | { readonly headers: readonly string[]; readonly secret?: Secret }
+  | { readonly fault: UpstreamFault };
 
 /**
  * The credential of one attempt: the only place where a credential gets onto a request.
@@ -18,7 +26,11 @@ export type CredentialHeaders = { readonly headers: readonly string[]; readonly 
  * declares that it accepts it, the endpoint is https or on this machine, and the header is not a token of this gateway.
  * Everything else gets a key of its own or nothing.
  */
-export function credentialHeaders(target: Target, clientHeaders: readonly string[], isGatewayToken: (value: string) => boolean): CredentialHeaders {
+export function credentialHeaders(
+  target: Target,
+  clientHeaders: readonly string[],
+  isGatewayToken: (value: string) => boolean,
+): CredentialHeaders {
   const { credential } = target;
   if (credential.kind === 'none') return { headers: [] };
   if (credential.kind === 'keys') {
@@ -27,9 +39,13 @@ export function credentialHeaders(target: Target, clientHeaders: readonly string
   }
   if (!target.quirks.acceptsClientLogin || !isPrivateTransport(target)) {
     return {
-      fault: connectionFault('credential', `${target.provider} is not declared to take the client's own login; nothing was sent`, {
-        shouldRetry: false,
-      }),
+      fault: connectionFault(
+        'credential',
+        `${target.provider} is not declared to take the client's own login; nothing was sent`,
+        {
+          shouldRetry: false,
+        },
+      ),
     };
   }
   const headers = clientLogin(clientHeaders, isGatewayToken);
@@ -69,5 +85,10 @@ function headerOf(header: AuthHeader, key: string): string[] {
 
 function isPrivateTransport(target: Target): boolean {
   const url = new URL(target.endpoint.baseUrl);
-  return url.protocol === 'https:' || url.hostname === '127.0.0.1' || url.hostname === 'localhost' || url.hostname === '[::1]';
+  return (
+    url.protocol === 'https:' ||
+    url.hostname === '127.0.0.1' ||
+    url.hostname === 'localhost' ||
+    url.hostname === '[::1]'
+  );
 }

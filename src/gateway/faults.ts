@@ -1,5 +1,5 @@
-import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { AnthropicErrorType } from '../core/errors.ts';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import { redact } from '../core/redact.ts';
 
 /** Status and type under which a failure of the connection itself is told to the client, which retries all of them. */
@@ -16,7 +16,11 @@ const TOLD_AS: Partial<Record<FailureClass, readonly [number, AnthropicErrorType
 };
 
 /** A fault that the gateway itself notices; those of an answer are built by the protocol. */
-export function connectionFault(failure: FailureClass, message: string, options: { shouldRetry?: boolean } = {}): UpstreamFault {
+export function connectionFault(
+  failure: FailureClass,
+  message: string,
+  options: { shouldRetry?: boolean } = {},
+): UpstreamFault {
   const [status, type] = TOLD_AS[failure] ?? [502, 'api_error'];
   return { class: failure, status, type, message: redact(message), ...options };
 }

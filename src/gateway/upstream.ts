@@ -151,7 +151,10 @@ function faultOf(error: TimeoutError, request: UpstreamRequest): UpstreamFault {
   const host = hostOf(request.baseUrl);
   const hint = NETWORK_HINTS[error.code ?? ''];
   const what = hint ? `${error.code}: ${hint}` : error.message;
-  return connectionFault(error.failure ?? 'network', `${request.target.provider} (${host}) could not be reached: ${what}`);
+  return connectionFault(
+    error.failure ?? 'network',
+    `${request.target.provider} (${host}) could not be reached: ${what}`,
+  );
 }
 
 /** Host and port of a base URL, for messages. */
@@ -162,11 +165,16 @@ export function hostOf(baseUrl: string): string {
 /** The answer's body as sent before compression; chunks come out as soon as they can be decoded. */
 export function decodedBody(answer: IncomingMessage): Readable {
   const flush = { flush: zlib.Z_SYNC_FLUSH, finishFlush: zlib.Z_SYNC_FLUSH };
-  const encoding = String(answer.headers['content-encoding'] ?? '').trim().toLowerCase();
+  const encoding = String(answer.headers['content-encoding'] ?? '')
+    .trim()
+    .toLowerCase();
   if (encoding === 'gzip' || encoding === 'x-gzip') return piped(answer, createGunzip(flush));
   if (encoding === 'deflate') return piped(answer, createInflate(flush));
   if (encoding === 'br') {
-    return piped(answer, createBrotliDecompress({ flush: zlib.BROTLI_OPERATION_FLUSH, finishFlush: zlib.BROTLI_OPERATION_FLUSH }));
+    return piped(
+      answer,
+      createBrotliDecompress({ flush: zlib.BROTLI_OPERATION_FLUSH, finishFlush: zlib.BROTLI_OPERATION_FLUSH }),
+    );
   }
   return answer;
 }

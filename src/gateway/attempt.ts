@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { AttemptRecord } from '../core/events.ts';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
+import type { Target } from '../core/target.ts';
+import { emptyUsage, type Usage } from '../core/usage.ts';
+import type { EncodedRequest, Protocol, ProtocolContext } from '../protocols/protocol.ts';
+import { readBody } from './body.ts';
+import { credentialHeaders } from './credential.ts';
+import type { Exchange } from './exchange.ts';
+import { connectionFault } from './faults.ts';
+import { protocolOf } from './protocols.ts';
+import { relay } from './relay.ts';
+import { callUpstream, decodedBody, hostOf, isFault, type UpstreamCall } from './upstream.ts';
+
+const MAX_ERROR_BYTES = 1 << 20;
+const MAX_ANSWER_BYTES = 256 << 20;
+/** Of one connection only, or wrong once this gateway answers in the upstream's place. */
+const NOT_FORWARDED = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'content-encoding',
+  'proxy-authenticate',
+  'trailer',
+  'upgrade',
+  'alt-svc',
+  'strict-transport-security',
+]);
+
+export interface AttemptResult {
+  readonly fault: UpstreamFault | undefined;
+  readonly record: AttemptRecord;
+  readonly usage: Usage;
+}
+
+/**
+ * One upstream try, encoded from the pristine envelope. It ends by itself, by one of its deadlines, or by `stop`,
+ * which the exchange calls when the client has gone.
+ */
+export class Attempt {
+  readonly #exchange: Exchange;
+  readonly #target: Target;
+  readonly #startedMs = performance.now();
+  #lastByteMs = this.#startedMs;
+  #phase: 'waiting' | 'reading' | 'over' = 'waiting';
+  #paused = false;
+  #call: UpstreamCall | undefined;
+  #answer: IncomingMessage | undefined;
+  #stopped: UpstreamFault | undefined;
+  #usage: Usage = emptyUsage();
+  #upstreamStatus: number | undefined;
+
+  constructor(exchange: Exchange, target: Target) {
+    this.#exchange = exchange;
+    this.#target = target;
+  }
+
+  async run(withoutThinking: boolean): Promise<AttemptResult> {
+    const fault = await this.#try(withoutThinking);
+    this.#phase = 'over';
+    const { provider, endpoint } = this.#target;
+    return {
+      fault,
+      usage: this.#usage,
+      record: {
+        provider,
+        model: this.#exchange.modelOf(this.#target),
+        host: hostOf(endpoint.baseUrl),
+        durationMs: performance.now() - this.#startedMs,
+        status: this.#upstreamStatus,
+        failure: fault?.class,
+        message: fault?.message,
+      },
+    };
+  }
+
+  /** Ends the try at once with this fault. */
+  stop(fault: UpstreamFault): void {
+    if (this.#phase === 'over' || this.#stopped) return;
+    this.#stopped = fault;
+    this.#call?.abort();
+    this.#answer?.destroy();
+  }
+
+  /** Looks at the deadlines. */
+  check(nowMs: number): void {
+    const { firstByteMs, idleMs } = this.#target.timeouts;
+    if (this.#paused || this.#phase === 'over') return;
+    const silentMs = nowMs - this.#lastByteMs;
+    if (this.#phase === 'waiting' && firstByteMs > 0 && silentMs > firstByteMs)
+      this.#timeOut('timeout_first_byte', firstByteMs);
+    if (this.#phase === 'reading' && idleMs > 0 && silentMs > idleMs) this.#timeOut('timeout_idle', idleMs);
+  }
+
+  #timeOut(failure: FailureClass, limitMs: number): void {
+    const what = failure === 'timeout_idle' ? 'went silent' : 'did not begin to answer';
+    this.stop(
+      connectionFault(failure, `${this.#target.provider} ${what}: nothing for ${Math.round(limitMs / 1000)} s`),
+    );
+  }
+
+  async #try(withoutThinking: boolean): Promise<UpstreamFault | undefined> {
+    const { gateway, envelope, reply, session } = this.#exchange;
+    const target = this.#target;
+    const protocol = protocolOf(target.endpoint.protocol);
+    const context: ProtocolContext = {
+      mintId: gateway.mintId,
+      provenance: gateway.provenance.of(session.id, session.clientSessionId),
+      withoutThinking,
+      cacheKey: cacheKeyOf(session.id, session.clientSessionId),
+    };
+    const credential = credentialHeaders(target, envelope.headers, gateway.isToken);
+    if ('fault' in credential) return credential.fault;
+    const encoded = protocol.encode(envelope, target, context);
+    const answer = await this.#send(encoded, credential.headers);
+    if (isFault(answer)) return this.#stopped ?? answer;
+    this.#answer = answer;
+    if (this.#stopped) {
+      answer.destroy();
+      return this.#stopped;
+    }
+    this.#phase = 'reading';
+    this.#lastByteMs = performance.now();
+    this.#upstreamStatus = answer.statusCode;
+    if (answer.statusCode !== 200) return this.#errorAnswer(protocol, answer);
+    if (!envelope.stream) return this.#wholeAnswer(protocol, answer, context);
+    const translator = protocol.stream(envelope, target, context);
+    this.#usage = translator.usage;
+    const fault = await relay(decodedBody(answer), translator, reply, {
+      headers: () => this.#streamHeaders(answer),
+      onChunk: (nowMs) => {
+        this.#lastByteMs = nowMs;
+      },
+      onContent: (nowMs) => this.#exchange.noteFirstContent(nowMs),
+      onPause: (paused) => {
+        this.#paused = paused;
+        this.#lastByteMs = performance.now();
+      },
+    });
+    this.#usage = translator.usage;
+    return fault && (this.#stopped ?? fault);
+  }
+
+  async #send(encoded: EncodedRequest, credential: readonly string[]) {
+    const { gateway } = this.#exchange;
+    const { endpoint } = this.#target;
+    const baseUrl = await gateway.originOf(endpoint.baseUrl);
+    if (this.#stopped) return this.#stopped;
+    this.#call = callUpstream(gateway.pools, {
+      target: this.#target,
+      baseUrl,
+      path: encoded.path,
+      headers: [...encoded.headers, ...credential],
+      body: encoded.body,
+    });
+    return this.#call.answer;
+  }
+
+  async #errorAnswer(protocol: Protocol, answer: IncomingMessage): Promise<UpstreamFault> {
+    const { envelope } = this.#exchange;
+    const body = await this.#collect(answer, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
+    return this.#stopped ?? protocol.error(answer.statusCode ?? 0, answer.headers, body, envelope, this.#target);
+  }
+
+  async #wholeAnswer(
+    protocol: Protocol,
+    answer: IncomingMessage,
+    context: ProtocolContext,
+  ): Promise<UpstreamFault | undefined> {
+    const { envelope, reply } = this.#exchange;
+    let body: Buffer;
+    try {
+      body = await this.#collect(answer, MAX_ANSWER_BYTES);
+    } catch (error) {
+      return (
+        this.#stopped ?? connectionFault('truncated', `the upstream's answer was cut off: ${(error as Error).message}`)
+      );
+    }
+    const whole = this.#exchange.isCount
+      ? { body, usage: emptyUsage() }
+      : protocol.whole(body, envelope, this.#target, context);
+    if ('fault' in whole) return whole.fault;
+    this.#usage = whole.usage;
+    this.#exchange.noteFirstContent(performance.now());
+    reply.send(200, this.#wholeHeaders(answer), whole.body);
+    return undefined;
+  }
+
+  #collect(answer: IncomingMessage, maxBytes: number): Promise<Buffer> {
+    answer.on('data', () => {
+      this.#lastByteMs = performance.now();
+    });
+    return readBody(decodedBody(answer), { maxBytes, idleMs: 0 });
+  }
+
+  #streamHeaders(answer: IncomingMessage): string[] {
+    const own = this.#exchange.routeHeaders(this.#target);
+    if (this.#target.quirks.anthropicGenuine) return [...forwarded(answer), ...own];
+    return [
+      'content-type',
+      'text/event-stream; charset=utf-8',
+      'cache-control',
+      'no-cache',
+      'request-id',
+      this.#exchange.reply.requestId,
+      ...own,
+    ];
+  }
+
+  #wholeHeaders(answer: IncomingMessage): string[] {
+    const own = this.#exchange.routeHeaders(this.#target);
+    if (this.#target.quirks.anthropicGenuine) return [...forwarded(answer), ...own];
+    return ['content-type', 'application/json', 'request-id', this.#exchange.reply.requestId, ...own];
+  }
+}
+
+function forwarded(answer: IncomingMessage): string[] {
+  const out: string[] = [];
+  const { rawHeaders } = answer;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!NOT_FORWARDED.has(name.toLowerCase())) out.push(name, rawHeaders[i + 1] as string);
+  }
+  return out;
+}
+
+/** Tells a provider's cache which requests belong together, without telling it who. */
+function cacheKeyOf(session: string, clientSession: string | undefined): string {
+  return createHash('sha256')
+    .update(`${session} ${clientSession ?? ''}`)
+    .digest('base64url')
+    .slice(0, 32);
+}

@@ -1,0 +1,292 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { asMidswapError, MidswapError } from '../core/errors.ts';
+import type { AttemptRecord, ExchangeRecord, Outcome } from '../core/events.ts';
+import type { RequestFacts } from '../core/facts.ts';
+import type { UpstreamFault } from '../core/failure.ts';
+import type { Envelope } from '../core/messages.ts';
+import type { Selection } from '../core/session.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import type { RoutePlan, Target } from '../core/target.ts';
+import { emptyUsage, type Usage } from '../core/usage.ts';
+import { FAILURE_RULES } from '../policy/failure-rules.ts';
+import { readEnvelope } from '../protocols/anthropic/envelope.ts';
+import { classify } from '../routing/classify.ts';
+import { makePlan } from '../routing/plan.ts';
+import { Attempt } from './attempt.ts';
+import { readBody } from './body.ts';
+import { connectionFault } from './faults.ts';
+import type { GatewayCore } from './gateway.ts';
+import { answerLocally, estimateCount } from './local.ts';
+import { Reply } from './reply.ts';
+import type { Session } from './session.ts';
+import type { Ticking } from './ticker.ts';
+
+const BODY_IDLE_MS = 30_000;
+
+export interface ExchangeOptions {
+  /** Path and query behind the session's prefix. */
+  readonly path: string;
+  /** `provider/model` that a client token asked for. */
+  readonly selector: string | undefined;
+}
+
+/**
+ * One request and its answer, from the first byte read to the one event at the end. The snapshot and the session's
+ * selection are pinned when it starts: a switch in the middle does not reach it.
+ */
+export class Exchange implements Ticking {
+  readonly gateway: GatewayCore;
+  readonly session: Session;
+  readonly reply: Reply;
+  readonly isCount: boolean;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #options: ExchangeOptions;
+  readonly #snapshot: Snapshot;
+  readonly #selection: Selection;
+  readonly #startedAtMs = Date.now();
+  readonly #startedMs = performance.now();
+  readonly #attempts: AttemptRecord[] = [];
+  #envelope: Envelope | undefined;
+  #facts: RequestFacts | undefined;
+  #plan: RoutePlan | undefined;
+  #current: Attempt | undefined;
+  #last: Target | undefined;
+  #usage: Usage = emptyUsage();
+  #fault: UpstreamFault | undefined;
+  #error: MidswapError | undefined;
+  #firstContentMs: number | undefined;
+  #gone = false;
+  #local = false;
+
+  constructor(
+    gateway: GatewayCore,
+    session: Session,
+    req: IncomingMessage,
+    res: ServerResponse,
+    options: ExchangeOptions,
+  ) {
+    this.gateway = gateway;
+    this.session = session;
+    this.reply = new Reply(res, gateway.mintId('req'));
+    this.isCount = pathOf(options.path) === '/v1/messages/count_tokens';
+    this.#req = req;
+    this.#res = res;
+    this.#options = options;
+    this.#snapshot = gateway.snapshot;
+    this.#selection = session.selection;
+  }
+
+  /** Runs to the end. Never rejects; whatever happens is one answer to the client and one event. */
+  async run(): Promise<void> {
+    const { gateway, session } = this;
+    const leave = () => this.#clientGone();
+    this.#res.once('close', leave);
+    session.abort.signal.addEventListener('abort', leave);
+    session.counters.active++;
+    gateway.ticker.add(this);
+    gateway.bus.emit({
+      type: 'exchange.started',
+      session: session.id,
+      requestId: this.reply.requestId,
+      atMs: this.#startedAtMs,
+    });
+    try {
+      await this.#straightThrough();
+    } catch (thrown) {
+      this.#error = asMidswapError(thrown);
+      if (this.#error.code === 'internal') gateway.onInternalError(thrown);
+      this.reply.refuse(this.#error);
+    } finally {
+      gateway.ticker.remove(this);
+      session.abort.signal.removeEventListener('abort', leave);
+      this.#res.off('close', leave);
+      session.counters.active--;
+      this.#settle();
+    }
+  }
+
+  get envelope(): Envelope {
+    if (!this.#envelope) throw new MidswapError('internal', 'the envelope was asked for before it was read');
+    return this.#envelope;
+  }
+
+  tick(nowMs: number): void {
+    this.#current?.check(nowMs);
+    const { graceMs, pingMs } = this.#snapshot.settings;
+    const { reply } = this;
+    if (!this.#envelope?.stream || this.#gone) return;
+    if (reply.state === 'pristine' && this.#current && nowMs - this.#startedMs > graceMs)
+      reply.open(this.#openHeaders());
+    else if (pingMs > 0 && nowMs - reply.lastWriteMs > pingMs) reply.ping();
+  }
+
+  noteFirstContent(nowMs: number): void {
+    this.#firstContentMs ??= nowMs - this.#startedMs;
+  }
+
+  /** The model that this target is asked for. */
+  modelOf(target: Target): string {
+    return target.model ?? this.envelope.model;
+  }
+
+  /** What every answer says of its route. Names and models come from people: only visible ASCII is a header. */
+  routeHeaders(target: Target): string[] {
+    return [
+      'x-midswap-profile',
+      visible(target.profile),
+      'x-midswap-target',
+      visible(`${target.provider}/${this.modelOf(target)}`),
+      'x-midswap-rule',
+      visible(`${this.#plan?.reason.rule}: ${this.#plan?.reason.detail}`),
+      'x-midswap-attempts',
+      String(this.#attempts.length + 1),
+      'x-midswap-request-id',
+      this.reply.requestId,
+    ];
+  }
+
+  async #straightThrough(): Promise<void> {
+    const { gateway, session } = this;
+    const raw = await readBody(this.#req, {
+      maxBytes: this.#snapshot.settings.maxBodyBytes,
+      idleMs: BODY_IDLE_MS,
+      expected: Number(this.#req.headers['content-length'] ?? Number.NaN) || undefined,
+    });
+    const envelope = readEnvelope(raw, this.#options.path, this.#req.rawHeaders);
+    this.#envelope = envelope;
+    const clientSession = this.#req.headers['x-claude-code-session-id'];
+    if (typeof clientSession === 'string') session.clientSessionId = clientSession;
+    const facts = classify({
+      headers: envelope.headers,
+      envelope,
+      session: session.id,
+      selector: this.#options.selector,
+    });
+    this.#facts = facts;
+    if (answerLocally(this.#snapshot, this.#selection, facts, envelope, this.reply)) {
+      this.#local = true;
+      return;
+    }
+    const plan = makePlan(this.#snapshot, this.#selection, facts);
+    this.#plan = plan;
+    if (this.isCount && !countsItself(plan.targets[0])) {
+      this.#local = true;
+      return estimateCount(facts, this.reply, this.routeHeaders(plan.targets[0]));
+    }
+    await this.#attemptAll(plan);
+    const fault = this.#fault;
+    if (!fault || this.#gone) return;
+    if (this.isCount && this.#last && !this.#last.quirks.anthropicGenuine) {
+      return estimateCount(facts, this.reply, this.routeHeaders(this.#last));
+    }
+    this.reply.fail(fault, this.#last ? this.routeHeaders(this.#last) : []);
+    if (fault.class === 'malformed' || fault.class === 'truncated') gateway.onUpstreamFault(fault);
+  }
+
+  async #attemptAll(plan: RoutePlan): Promise<void> {
+    for (const target of plan.targets) {
+      await this.#attempt(target, false);
+      if (this.#fault && this.#canMove() && FAILURE_RULES[this.#fault.class].repeatWithoutThinking)
+        await this.#attempt(target, true);
+      if (!this.#fault || !this.#canMove() || !FAILURE_RULES[this.#fault.class].nextTarget) return;
+    }
+  }
+
+  async #attempt(target: Target, withoutThinking: boolean): Promise<void> {
+    this.#last = target;
+    this.#current = new Attempt(this, target);
+    const result = await this.#current.run(withoutThinking);
+    this.#current = undefined;
+    this.#attempts.push(result.record);
+    this.#usage = result.usage;
+    this.#fault = result.fault;
+  }
+
+  #canMove(): boolean {
+    return !this.#gone && (this.reply.state === 'pristine' || this.reply.state === 'opened');
+  }
+
+  #openHeaders(): string[] {
+    const stream = [
+      'content-type',
+      'text/event-stream; charset=utf-8',
+      'cache-control',
+      'no-cache',
+      'request-id',
+      this.reply.requestId,
+    ];
+    return this.#last ? [...stream, ...this.routeHeaders(this.#last)] : stream;
+  }
+
+  #clientGone(): void {
+    if (this.#gone || this.#res.writableFinished) return;
+    this.#gone = true;
+    this.#current?.stop(connectionFault('aborted', 'the client closed the connection'));
+    if (this.session.abort.signal.aborted) this.#res.destroy();
+  }
+
+  #settle(): void {
+    const { gateway, session } = this;
+    const record = this.#record();
+    const { counters } = session;
+    counters.requests++;
+    if (record.outcome === 'error' || record.outcome === 'truncated') counters.errors++;
+    counters.inputTokens +=
+      (record.usage.inputTokens ?? 0) + (record.usage.cacheReadTokens ?? 0) + (record.usage.cacheWriteTokens ?? 0);
+    counters.outputTokens += record.usage.outputTokens ?? 0;
+    counters.lastAtMs = record.atMs;
+    if (record.provider) counters.lastRoute = `${record.provider}/${record.model}`;
+    gateway.bus.emit({ type: 'exchange.ended', record });
+  }
+
+  #record(): ExchangeRecord {
+    const target = this.#last;
+    return {
+      requestId: this.reply.requestId,
+      session: this.session.id,
+      atMs: this.#startedAtMs,
+      path: pathOf(this.#options.path),
+      class: this.#facts?.class,
+      slot: this.#plan?.slot ?? this.#facts?.slot,
+      agentType: this.#facts?.agentType,
+      promptId: this.#facts?.promptId,
+      requestedModel: this.#envelope?.model,
+      profile: target?.profile,
+      provider: target?.provider,
+      model: target && this.modelOf(target),
+      reason: this.#plan?.reason,
+      stream: this.#envelope?.stream ?? false,
+      status: this.reply.status,
+      outcome: this.#outcome(),
+      failure: this.#fault?.class,
+      message: this.#fault?.message ?? this.#error?.message,
+      attempts: this.#attempts,
+      usage: this.#usage,
+      requestBytes: this.#envelope?.raw.length ?? 0,
+      firstTokenMs: this.#firstContentMs,
+      durationMs: performance.now() - this.#startedMs,
+    };
+  }
+
+  #outcome(): Outcome {
+    if (this.#gone) return 'aborted';
+    if (this.#local) return 'local';
+    if (this.#error) return 'error';
+    if (!this.#fault) return 'ok';
+    return this.#firstContentMs === undefined ? 'error' : 'truncated';
+  }
+}
+
+function pathOf(pathAndQuery: string): string {
+  const query = pathAndQuery.indexOf('?');
+  return query < 0 ? pathAndQuery : pathAndQuery.slice(0, query);
+}
+
+function countsItself(target: Target): boolean {
+  return target.endpoint.protocol === 'anthropic-messages' && target.quirks.messages.countTokens;
+}
+
+function visible(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+}

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Bus } from '../core/bus.ts';
+import type { UpstreamFault } from '../core/failure.ts';
+import { idMinter, type MintId, shortId } from '../core/ids.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { ProvenanceStore } from './provenance.ts';
+import { createServer, type GatewayServer } from './server.ts';
+import { SessionTable } from './session.ts';
+import { Ticker } from './ticker.ts';
+import { closePools, createPools, type Pools } from './upstream.ts';
+
+/** Host of endpoints that the built-in provider serves; replaced by its address at run time. */
+const BUILT_IN_HOST = 'sandbox.invalid';
+
+/** Something else that is served on the gateway's port: the control API. */
+export interface Mount {
+  /** Begins and ends with a slash: `/control/`. */
+  readonly prefix: string;
+  handle(req: IncomingMessage, res: ServerResponse): void;
+}
+
+export interface GatewayOptions {
+  readonly snapshot: Snapshot;
+  readonly bus: Bus;
+  readonly mounts: readonly Mount[];
+  readonly version: string;
+  /** Where the memory of conversations is kept; in memory only without it. */
+  readonly stateDir?: string;
+  /** Starts the built-in provider on first use and gives its origin: `http://127.0.0.1:41234`. */
+  readonly sandboxOrigin?: () => Promise<string>;
+  /** A fault of midswap itself. */
+  readonly onInternalError?: (thrown: unknown) => void;
+  /** An upstream that broke its protocol; the message is redacted. */
+  readonly onUpstreamFault?: (fault: UpstreamFault) => void;
+}
+
+/** What the parts of the data plane share. */
+export interface GatewayCore {
+  readonly id: string;
+  readonly version: string;
+  readonly snapshot: Snapshot;
+  readonly bus: Bus;
+  readonly sessions: SessionTable;
+  readonly mounts: readonly Mount[];
+  readonly pools: Pools;
+  readonly ticker: Ticker;
+  readonly provenance: ProvenanceStore;
+  readonly mintId: MintId;
+  /** Whether the value is a secret of this gateway, and so not a login of the client's. */
+  readonly isToken: (value: string) => boolean;
+  originOf(baseUrl: string): Promise<string>;
+  onInternalError(thrown: unknown): void;
+  onUpstreamFault(fault: UpstreamFault): void;
+}
+
+export interface Gateway {
+  readonly id: string;
+  readonly sessions: SessionTable;
+  /** Assigning swaps the configuration atomically; running exchanges keep theirs. */
+  snapshot: Snapshot;
+  /** Exchanges that are running. */
+  readonly active: number;
+  /** Address once it listens. Port 0 takes a free one. Rejects with `port_taken`. */
+  listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  /** Takes no new requests and waits until the running ones are over, at most this long. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Ends everything at once. */
+  close(): Promise<void>;
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  return new LocalGateway(options);
+}
+
+class LocalGateway implements Gateway, GatewayCore {
+  readonly id: string = shortId((count) => randomBytes(count)) + shortId((count) => randomBytes(count));
+  readonly version: string;
+  readonly bus: Bus;
+  readonly sessions = new SessionTable();
+  readonly mounts: readonly Mount[];
+  readonly pools = createPools();
+  readonly ticker = new Ticker();
+  readonly provenance: ProvenanceStore;
+  readonly mintId: MintId = idMinter((count) => randomBytes(count));
+  readonly isToken = (value: string) => this.sessions.bySecret(value.split(':', 1)[0] as string) !== undefined;
+  snapshot: Snapshot;
+  readonly #options: GatewayOptions;
+  readonly #server: GatewayServer;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.version = options.version;
+    this.bus = options.bus;
+    this.mounts = options.mounts;
+    this.snapshot = options.snapshot;
+    this.provenance = new ProvenanceStore(options.stateDir && join(options.stateDir, 'provenance'));
+    this.#server = createServer(this);
+  }
+
+  get active(): number {
+    return this.#server.active;
+  }
+
+  listen(host: string, port: number): Promise<{ host: string; port: number }> {
+    return this.#server.listen(host, port);
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    await this.#server.drain(timeoutMs);
+    await this.provenance.flush();
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.sessions.list()) this.sessions.close(session.id);
+    await this.#server.close();
+    closePools(this.pools);
+    await this.provenance.flush();
+  }
+
+  async originOf(baseUrl: string): Promise<string> {
+    const start = this.#options.sandboxOrigin;
+    if (!start || !baseUrl.includes(BUILT_IN_HOST)) return baseUrl;
+    const url = new URL(baseUrl);
+    return url.hostname === BUILT_IN_HOST ? `${await start()}${url.pathname}` : baseUrl;
+  }
+
+  onInternalError(thrown: unknown): void {
+    this.#options.onInternalError?.(thrown);
+  }
+
+  onUpstreamFault(fault: UpstreamFault): void {
+    this.#options.onUpstreamFault?.(fault);
+  }
+}

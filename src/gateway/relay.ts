@@ -1,0 +1,107 @@
+import type { Readable } from 'node:stream';
+import type { UpstreamFault } from '../core/failure.ts';
+import type { StreamTranslator } from '../protocols/protocol.ts';
+import { connectionFault } from './faults.ts';
+import type { Reply } from './reply.ts';
+
+/** After the upstream's own end its connection may be reused if the rest of the body comes within this time. */
+const TAIL_MS = 2_000;
+
+export interface RelayHooks {
+  /** Headers of the stream, asked for once, when there is content. */
+  headers(): readonly string[];
+  /** A chunk arrived. */
+  onChunk(nowMs: number): void;
+  /** The first content goes to the client. */
+  onContent(nowMs: number): void;
+  /** The client cannot follow; silence of the upstream is our doing until it can. */
+  onPause(paused: boolean): void;
+}
+
+/**
+ * Passes one upstream stream to the client. Resolves with the fault that ended it, or `undefined` when the upstream's
+ * own end was delivered. Nothing is written before there is content, so a fault before that can still move on.
+ *
+ * Chunks come by event, not by `for await`: an async iterator costs a microtask and a promise per chunk, as much as
+ * passing the chunk on (docs/adr).
+ */
+export function relay(
+  body: Readable,
+  translator: StreamTranslator,
+  reply: Reply,
+  hooks: RelayHooks,
+): Promise<UpstreamFault | undefined> {
+  return new Promise((resolve) => {
+    let held: Buffer[] | undefined = [];
+    let over = false;
+
+    const finish = (fault: UpstreamFault | undefined) => {
+      if (over) return;
+      over = true;
+      body.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
+      body.on('error', ignore);
+      if (fault) body.destroy();
+      else drainTail(body);
+      resolve(fault);
+    };
+
+    const take = (output: Buffer | undefined, now: number) => {
+      const { state } = translator;
+      if (held) {
+        if (state === 'empty' || state === 'failed') {
+          if (output) held.push(output);
+          return;
+        }
+        if (held.length > 0) {
+          if (output) held.push(output);
+          output = held.length === 1 ? held[0] : Buffer.concat(held);
+        }
+        held = undefined;
+        reply.begin(hooks.headers());
+        hooks.onContent(now);
+      }
+      if (state === 'done') return reply.end(output);
+      if (!output || reply.write(output, now)) return;
+      body.pause();
+      hooks.onPause(true);
+      reply.onDrain(() => {
+        hooks.onPause(false);
+        body.resume();
+      });
+    };
+
+    const step = (output: Buffer | undefined, now: number) => {
+      take(output, now);
+      if (translator.state === 'done') finish(undefined);
+      else if (translator.state === 'failed')
+        finish(translator.fault ?? connectionFault('malformed', 'the upstream sent a broken stream'));
+    };
+
+    const onData = (chunk: Buffer) => {
+      const now = performance.now();
+      hooks.onChunk(now);
+      step(translator.push(chunk), now);
+    };
+    const onEnd = () => {
+      step(translator.end(), performance.now());
+      finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
+    };
+    const onCut = () => {
+      if (over) return;
+      // What was complete before the cut is still told apart: an own end that was seen is an end.
+      step(translator.end(), performance.now());
+      finish(connectionFault('truncated', 'the connection to the upstream was cut in the middle of the answer'));
+    };
+
+    body.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
+  });
+}
+
+function ignore(): void {}
+
+function drainTail(body: Readable): void {
+  if (body.readableEnded || body.destroyed) return;
+  const timer = setTimeout(() => body.destroy(), TAIL_MS).unref();
+  body.once('close', () => clearTimeout(timer));
+  body.resume();
+}
