@@ -27,6 +27,7 @@ const KINDS = {
   invalid_json: { status: 400, type: 'invalid_request_error', exit: 65 },
   invalid_request: { status: 400, type: 'invalid_request_error', exit: 65 },
   body_too_large: { status: 413, type: 'request_too_large', exit: 65 },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', exit: 65 },
   body_timeout: { status: 408, type: 'timeout_error', exit: 75 },
   unauthorized: { status: 401, type: 'authentication_error', exit: 77 },
   forbidden_host: { status: 403, type: 'permission_error', exit: 77 },
