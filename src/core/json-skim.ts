@@ -1,0 +1,288 @@
+/**
+ * Looking at JSON without parsing it. A request body is mostly long strings that nobody here reads; what is needed of
+ * it are the places of the top-level values, so that `model` can be replaced and the rest sent on as it came.
+ */
+
+/** Bytes of a value, `[start, end)`. */
+export type Span = readonly [start: number, end: number];
+
+/** Deeper documents are refused: no request is, and a recursive reader must not meet one. */
+export const MAX_DEPTH = 512;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+const SCALAR = /^(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)$/;
+const LONGEST_SCALAR = 400;
+
+/**
+ * Spans of the values of a JSON object's top-level keys. `undefined` when the bytes are not one object, or one that
+ * needs a real parser to be understood: a key twice, a key with escapes, a NUL byte, nesting over `MAX_DEPTH`.
+ * Values are checked only as far as their extent goes: a fault inside a nested value is not seen.
+ * A property test compares it with `JSON.parse`. About 0.5 ms for 1 MB of source code in JSON.
+ */
+export function skimObject(raw: Buffer): Map<string, Span> | undefined {
+  if (raw.indexOf(0) !== -1) return undefined;
+  const spans = new Map<string, Span>();
+  let at = pastSpace(raw, 0);
+  if (raw[at] !== OPEN_BRACE) return undefined;
+  at = pastSpace(raw, at + 1);
+  if (raw[at] === CLOSE_BRACE) return pastSpace(raw, at + 1) === raw.length ? spans : undefined;
+  for (;;) {
+    const keyEnd = plainStringEnd(raw, at);
+    if (keyEnd === -1) return undefined;
+    const key = raw.toString('utf8', at + 1, keyEnd - 1);
+    if (key.includes('\\') || spans.has(key)) return undefined;
+    at = pastSpace(raw, keyEnd);
+    if (raw[at] !== COLON) return undefined;
+    const start = pastSpace(raw, at + 1);
+    const end = valueEnd(raw, start);
+    if (end === -1) return undefined;
+    spans.set(key, [start, end]);
+    at = pastSpace(raw, end);
+    if (raw[at] === CLOSE_BRACE) return pastSpace(raw, at + 1) === raw.length ? spans : undefined;
+    if (raw[at] !== COMMA) return undefined;
+    at = pastSpace(raw, at + 1);
+  }
+}
+
+export type JsonKind = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
+
+/** Type of the value at a span, by its first byte. */
+export function kindAt(raw: Buffer, [start]: Span): JsonKind {
+  switch (raw[start]) {
+    case QUOTE:
+      return 'string';
+    case OPEN_BRACE:
+      return 'object';
+    case OPEN_BRACKET:
+      return 'array';
+    case 0x74: // t
+    case 0x66: // f
+      return 'boolean';
+    case 0x6e: // n
+      return 'null';
+    default:
+      return 'number';
+  }
+}
+
+/** End of the value that starts at `start`; -1 when it has none. */
+export function valueEnd(raw: Buffer, start: number): number {
+  const first = raw[start];
+  if (first === QUOTE) return plainStringEnd(raw, start);
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return containerEnd(raw, start);
+  let end = start;
+  while (end < raw.length && !endsScalar(raw[end] ?? 0)) end += 1;
+  if (end - start > LONGEST_SCALAR) return -1;
+  return SCALAR.test(raw.toString('latin1', start, end)) ? end : -1;
+}
+
+/** End of a string that holds nothing a string must not hold. The escapes are the parser's business. */
+function plainStringEnd(raw: Buffer, start: number): number {
+  if (raw[start] !== QUOTE) return -1;
+  let at = start + 1;
+  while (at < raw.length) {
+    const byte = raw[at] ?? 0;
+    if (byte === QUOTE) return at + 1;
+    if (byte < 0x20) return -1;
+    if (byte === BACKSLASH) {
+      const length = escapeLength(raw, at);
+      if (length === 0) return -1;
+      at += length;
+    } else at += 1;
+  }
+  return -1;
+}
+
+/** So many bytes of a string are read one by one before the search for its end is left to native code: shorter strings
+ * are cheaper this way, and so are texts full of escapes. Measured on both runtimes. */
+const STRIDE = 16;
+
+function containerEnd(raw: Buffer, start: number): number {
+  const end = raw.length;
+  let depth = 0;
+  let at = start;
+  while (at < end) {
+    const byte = raw[at];
+    at += 1;
+    if (byte === QUOTE) {
+      let stop = at + STRIDE;
+      for (;;) {
+        if (at >= end) return -1;
+        const inside = raw[at];
+        if (inside === QUOTE) break;
+        if (inside === BACKSLASH) {
+          at += 2;
+          stop = at + STRIDE;
+          continue;
+        }
+        at += 1;
+        if (at < stop) continue;
+        at = raw.indexOf(QUOTE, at);
+        if (at === -1) return -1;
+        if (!isEscaped(raw, at)) break;
+        at += 1;
+        stop = at + STRIDE;
+      }
+      at += 1;
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth += 1;
+      if (depth > MAX_DEPTH) return -1;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      depth -= 1;
+      // The kind of bracket is compared for the outermost pair only: that is all the extent depends on.
+      if (depth === 0) return byte === (raw[start] ?? 0) + 2 ? at : -1;
+    }
+  }
+  return -1;
+}
+
+function isEscaped(raw: Buffer, at: number): boolean {
+  let before = at - 1;
+  while (raw[before] === BACKSLASH) before -= 1;
+  return ((at - before) & 1) === 0;
+}
+
+function pastSpace(raw: Buffer, from: number): number {
+  let at = from;
+  while (isSpace(raw[at])) at += 1;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function endsScalar(byte: number): boolean {
+  return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || isSpace(byte);
+}
+
+/** Bytes of the escape at `at`; 0 when it is none. */
+function escapeLength(raw: Buffer, at: number): number {
+  const kind = raw[at + 1] ?? 0;
+  if (kind === 0x75) return /^[0-9a-fA-F]{4}$/.test(raw.toString('latin1', at + 2, at + 6)) ? 6 : 0;
+  return '"\\/bfnrt'.includes(String.fromCharCode(kind)) ? 2 : 0;
+}
+
+/** Where a document stops being JSON. */
+export interface JsonFault {
+  /** Byte offset. */
+  readonly offset: number;
+  /** Counted from 1; the column in bytes. */
+  readonly line: number;
+  readonly column: number;
+  /** Where in the document: `messages[3].content`, empty at the top. */
+  readonly path: string;
+  /** What is wrong, for people: `expected a value`. */
+  readonly reason: string;
+}
+
+interface Frame {
+  readonly array: boolean;
+  /** Position of the element, or the key. */
+  index: number;
+  key: string;
+}
+
+/**
+ * The first fault of a document, or `undefined` when it is JSON no deeper than `MAX_DEPTH`. Reads without recursion.
+ * For error messages: it is slow and says where.
+ */
+export function findFault(raw: Buffer): JsonFault | undefined {
+  const frames: Frame[] = [];
+  let at = pastSpace(raw, 0);
+  const fault = (reason: string, offset = at): JsonFault => describe(raw, Math.min(offset, raw.length), frames, reason);
+  for (;;) {
+    // One turn of this loop reads one value, then closes what ends behind it.
+    const byte = raw[at];
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (frames.length === MAX_DEPTH) return fault(`nested deeper than ${MAX_DEPTH} levels`);
+      const array = byte === OPEN_BRACKET;
+      const inside = pastSpace(raw, at + 1);
+      const empty = raw[inside] === (array ? CLOSE_BRACKET : CLOSE_BRACE);
+      frames.push({ array, index: 0, key: '' });
+      at = inside;
+      if (!empty) {
+        if (!array) {
+          const keyed = readKey(raw, at, frames);
+          if (typeof keyed === 'string') return fault(keyed);
+          at = keyed;
+        }
+        continue;
+      }
+    } else if (byte === undefined) {
+      return fault('the document ends here');
+    } else {
+      const end = valueEnd(raw, at);
+      if (end === -1) return fault(byte === QUOTE ? stringFault(raw, at) : 'expected a value');
+      at = end;
+    }
+    for (;;) {
+      at = pastSpace(raw, at);
+      const frame = frames.at(-1);
+      if (frame === undefined) return at === raw.length ? undefined : fault('expected the end of the document');
+      const next = raw[at];
+      if (next === (frame.array ? CLOSE_BRACKET : CLOSE_BRACE)) {
+        frames.pop();
+        at += 1;
+        continue;
+      }
+      if (next === undefined) return fault('the document ends here');
+      if (next !== COMMA) return fault(`expected "," or "${frame.array ? ']' : '}'}"`);
+      at = pastSpace(raw, at + 1);
+      frame.index += 1;
+      if (!frame.array) {
+        const keyed = readKey(raw, at, frames);
+        if (typeof keyed === 'string') return fault(keyed);
+        at = keyed;
+      }
+      break;
+    }
+  }
+}
+
+/** Reads `"key":` into the frame; where the value starts, or what is wrong. */
+function readKey(raw: Buffer, start: number, frames: Frame[]): number | string {
+  if (raw[start] === undefined) return 'the document ends here';
+  if (raw[start] !== QUOTE) return 'expected a key in double quotes';
+  const end = plainStringEnd(raw, start);
+  if (end === -1) return stringFault(raw, start);
+  const frame = frames.at(-1);
+  if (frame !== undefined) frame.key = raw.toString('utf8', start + 1, end - 1);
+  const colon = pastSpace(raw, end);
+  if (raw[colon] === undefined) return 'the document ends here';
+  return raw[colon] === COLON ? pastSpace(raw, colon + 1) : 'expected ":" after the key';
+}
+
+function stringFault(raw: Buffer, start: number): string {
+  let at = start + 1;
+  while (at < raw.length && raw[at] !== QUOTE) {
+    if ((raw[at] ?? 0) < 0x20) return 'a control character inside this string is not escaped';
+    if (raw[at] !== BACKSLASH) at += 1;
+    else if (at + 1 >= raw.length || escapeLength(raw, at) > 0) at += 2;
+    else return 'an escape inside this string is not one of JSON';
+  }
+  return 'this string does not end';
+}
+
+function describe(raw: Buffer, offset: number, frames: readonly Frame[], reason: string): JsonFault {
+  let line = 1;
+  let lineStart = 0;
+  for (let at = raw.indexOf(0x0a); at !== -1 && at < offset; at = raw.indexOf(0x0a, at + 1)) {
+    line += 1;
+    lineStart = at + 1;
+  }
+  const path = frames
+    .map((frame) => (frame.array ? `[${frame.index}]` : `.${frame.key}`))
+    .join('')
+    .replace(/^\./, '')
+    .slice(0, 200);
+  return { offset, line, column: offset - lineStart + 1, path, reason };
+}
