@@ -12,6 +12,17 @@ export interface Provider {
   readonly docs: string | undefined;
   readonly timeouts: Timeouts;
   readonly patches: readonly string[];
+  readonly limits?: Limits;
+}
+
+/** What is sent to a provider at most; an absent one is no limit. Requests queue before they are refused. */
+export interface Limits {
+  /** Requests per second, on average. */
+  readonly rps?: number;
+  /** Requests that may be sent at once after a pause. */
+  readonly burst?: number;
+  /** Requests in flight. */
+  readonly concurrency?: number;
 }
 
 /** A named choice. Targets are compiled: a slot may live at another provider. */

@@ -20,7 +20,12 @@ export interface Endpoint {
 export type Credential =
   | { readonly kind: 'client' }
   | { readonly kind: 'keys'; readonly keys: readonly [Secret, ...Secret[]] }
-  | { readonly kind: 'none' };
+  | { readonly kind: 'none' }
+  /** A key is needed and none was found. Nothing is sent, the client's login least of all; `reason` says what to do. */
+  | { readonly kind: 'missing'; readonly reason: string };
+
+/** Thinking of a slot, whatever the client asks for: always, never, or always with this many tokens. */
+export type ThinkingChoice = 'on' | 'off' | number;
 
 /** Declared deviations of a provider; every flag has its comment in `catalogue/quirks.ts`, where the defaults are. */
 export interface Quirks {
@@ -162,6 +167,10 @@ export interface Target {
   /** Profile through which it was reached, for headers and records. */
   readonly profile: string;
   readonly timeouts: Timeouts;
+  /** Proxy URL, `http:`, `https:` or `socks5:`; may hold a password. */
+  readonly proxy?: Secret;
+  /** Overrides what the client asks for; absent leaves that as it is. */
+  readonly thinking?: ThinkingChoice;
 }
 
 /** Milliseconds; 0 switches a limit off. */

@@ -33,6 +33,9 @@ export function credentialHeaders(
 ): CredentialHeaders {
   const { credential } = target;
   if (credential.kind === 'none') return { headers: [] };
+  if (credential.kind === 'missing') {
+    return { fault: connectionFault('credential', credential.reason, { shouldRetry: false }) };
+  }
   if (credential.kind === 'keys') {
     const [key] = credential.keys;
     return { headers: headerOf(target.endpoint.auth, key.reveal()), secret: key };
