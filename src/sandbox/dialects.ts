@@ -88,9 +88,9 @@ export const messagesDialect: Dialect = {
     const content: Block[] = [];
     if (turn.thinking !== undefined) content.push({ type: 'thinking', thinking: turn.thinking, signature: '' });
     if (turn.text !== undefined) content.push({ type: 'text', text: turn.text });
-    turn.tools.forEach((tool, i) =>
-      content.push({ type: 'tool_use', id: reply.toolId(i), name: tool.name, input: tool.input }),
-    );
+    for (const [i, tool] of turn.tools.entries()) {
+      content.push({ type: 'tool_use', id: reply.toolId(i), name: tool.name, input: tool.input });
+    }
     return {
       id: reply.id,
       type: 'message',
