@@ -7,6 +7,11 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.close());
 
+interface Answer {
+  readonly content: { type: string; text: string; id: string }[];
+  readonly stop_reason: string;
+}
+const jsonOf = async (reply: Promise<Response>) => (await (await reply).json()) as Answer;
 const ask = (path: string, body: unknown) =>
   fetch(`${sandbox.origin}${path}`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) });
 const prompt = (content: string, more: object = {}) => ({
@@ -17,14 +22,14 @@ const prompt = (content: string, more: object = {}) => ({
 
 describe('the simulated models', () => {
   it('say who they are and repeat what they were told', async () => {
-    const message = await (await ask('/v1/messages', prompt('hello'))).json();
+    const message = await jsonOf(ask('/v1/messages', prompt('hello')));
     expect(message).toMatchObject({ model: 'sandbox-swift', stop_reason: 'end_turn' });
     expect(JSON.stringify(message.content)).toContain('You said: hello');
   });
 
   it('follow a script turn by turn, a tool call ending a turn', async () => {
     const script = '@sandbox think Hm.\n@sandbox tool Bash {"command":"pwd"}\n@sandbox say Done.';
-    const first = await (await ask('/v1/messages', prompt(script))).json();
+    const first = await jsonOf(ask('/v1/messages', prompt(script)));
     expect(first.content).toMatchObject([
       { type: 'thinking', thinking: 'Hm.' },
       { type: 'tool_use', name: 'Bash', input: { command: 'pwd' } },
@@ -33,16 +38,16 @@ describe('the simulated models', () => {
     const messages = [
       { role: 'user', content: script },
       { role: 'assistant', content: first.content },
-      { role: 'user', content: [{ type: 'tool_result', tool_use_id: first.content[1].id, content: '/tmp' }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: first.content[1]?.id, content: '/tmp' }] },
     ];
-    const second = await (await ask('/v1/messages', { model: 'sandbox-swift', messages })).json();
+    const second = await jsonOf(ask('/v1/messages', { model: 'sandbox-swift', messages }));
     expect(second.content).toEqual([{ type: 'text', text: 'Done.' }]);
   });
 
   it('never let a permission check pass', async () => {
     const body = prompt('may this run?', { stop_sequences: ['</block>'] });
-    const message = await (await ask('/v1/messages', body)).json();
-    expect(message.content[0].text).toMatch(/^<block>yes/);
+    const message = await jsonOf(ask('/v1/messages', body));
+    expect(message.content[0]?.text).toMatch(/^<block>yes/);
   });
 
   it('answer a schema with an instance of it', async () => {
@@ -53,7 +58,7 @@ describe('the simulated models', () => {
     const message = await (
       await ask('/v1/messages', prompt('x', { output_config: { format: { type: 'json_schema', schema } } }))
     ).json();
-    expect(JSON.parse(message.content[0].text)).toEqual({ title: expect.any(String), n: 1, kind: 'a' });
+    expect(JSON.parse(message.content[0]?.text ?? '')).toEqual({ title: expect.any(String), n: 1, kind: 'a' });
   });
 });
 
