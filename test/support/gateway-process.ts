@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { PROJECT_ROOT } from '../../scripts/layers.ts';
+import { type ClientHome, clientBinary, clientHome, type HomeOptions } from './real-client.ts';
+import { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
+import type { ScriptedUpstream } from './scripted-upstream.ts';
+import { writeFiles } from './temp-home.ts';
+import { Terminal } from './terminal.ts';
+
+/** `bun` or `node`: what the program under test runs on. */
+const RUNTIME = process.env.MIDSWAP_TEST_RUNTIME ?? 'bun';
+
+/** The command line that starts midswap from its sources. */
+export const MIDSWAP: readonly string[] = [
+  join(PROJECT_ROOT, 'node_modules', '.bin', RUNTIME),
+  join(PROJECT_ROOT, 'src', 'main.ts'),
+];
+
+export interface Installation extends ClientHome {
+  readonly midswapHome: string;
+  /** Runs a command to its end, as in a terminal of its own. */
+  midswap(args: readonly string[], options?: Partial<CommandOptions>): Promise<CommandResult>;
+  /** Starts a command in a terminal. */
+  open(args: readonly string[], options?: { readonly env?: Readonly<Record<string, string>> }): Promise<Terminal>;
+}
+
+export interface InstallationOptions extends HomeOptions {
+  /** Profile name to upstream. Each becomes a provider of the same name and a profile. */
+  readonly upstreams: Readonly<Record<string, ScriptedUpstream>>;
+  /** Further lines of the configuration, top level. */
+  readonly config?: string;
+  /** Further fields of each provider, indented by four. */
+  readonly provider?: string;
+  readonly protocol?: 'anthropic-messages' | 'openai-chat';
+}
+
+/** The key that the configuration gives to an upstream. */
+export function keyOf(name: string): string {
+  return `key-of-${name}-0123456789`;
+}
+
+/** A user's machine: a home, a project, the real client and a configuration whose providers are the upstreams. */
+export async function install(options: InstallationOptions): Promise<Installation> {
+  const names = Object.keys(options.upstreams);
+  const keys = Object.fromEntries(names.map((name) => [`${name.toUpperCase()}_KEY`, keyOf(name)]));
+  const machine = clientHome(options);
+  const midswapHome = join(machine.home, 'midswap');
+  writeFiles(midswapHome, { 'config.yaml': configOf(options) });
+  const env = { ...machine.env, ...keys, MIDSWAP_HOME: midswapHome, MIDSWAP_CLAUDE: await clientBinary() };
+  return {
+    ...machine,
+    env,
+    midswapHome,
+    midswap: (args, more = {}) =>
+      runCommand([...MIDSWAP, ...args], { cwd: machine.cwd, ...more, env: { ...env, ...more.env } }),
+    open: (args, more = {}) => Terminal.open([...MIDSWAP, ...args], { cwd: machine.cwd, env: { ...env, ...more.env } }),
+  };
+}
+
+function configOf(options: InstallationOptions): string {
+  const names = Object.keys(options.upstreams);
+  const lines = ['providers:'];
+  for (const name of names) {
+    const protocol = options.protocol ?? 'anthropic-messages';
+    lines.push(`  ${name}:`, `    protocol: ${protocol}`, `    base_url: ${options.upstreams[name]?.url}`);
+    lines.push(`    auth: { type: bearer, keys: ["env:${name.toUpperCase()}_KEY"] }`);
+    if (options.provider) lines.push(options.provider);
+  }
+  lines.push('profiles:');
+  for (const name of names) lines.push(`  ${name}: { provider: ${name}, models: { sonnet: ${name}-model } }`);
+  lines.push(`default_profile: ${names[0]}`);
+  if (options.config) lines.push(options.config);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+/** A new folder that is removed when the running test is over. */
+export function tempDir(name = 'midswap-test'): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
+  return dir;
+}
+
+/** Writes files below `dir`; folders are made as needed. */
+export function writeFiles(dir: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(dir, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+}
+
+/** What belongs to the user and no test may touch, below the home folder. */
+const USER_FILES = [
+  '.claude',
+  '.claude.json',
+  '.config/midswap',
+  '.config/claude',
+  '.local/state/midswap',
+  '.local/share/midswap',
+  '.local/share/claude',
+  '.cache/claude',
+];
+
+/** Every file of the user's with its size, time of change and, for small ones, content: two of them are compared. */
+export function photographHome(home = homedir()): ReadonlyMap<string, string> {
+  const seen = new Map<string, string>();
+  const look = (path: string): void => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat) return;
+    if (stat.isDirectory()) {
+      seen.set(path, 'folder');
+      for (const name of readdirSync(path)) look(join(path, name));
+      return;
+    }
+    const digest =
+      stat.isFile() && stat.size < 100_000 ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
+    seen.set(path, `${stat.size} bytes, ${stat.mtimeMs}, mode ${stat.mode.toString(8)} ${digest}`);
+  };
+  for (const name of USER_FILES) look(join(home, name));
+  return seen;
+}
+
+/** What differs between two photographs, one line each. */
+export function homeChanges(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+  const paths = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return paths.flatMap((path) => {
+    const [was, is] = [before.get(path), after.get(path)];
+    if (was === is) return [];
+    if (was === undefined) return [`made: ${path}`];
+    return [is === undefined ? `removed: ${path}` : `changed: ${path}`];
+  });
+}
