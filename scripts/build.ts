@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { PROJECT_ROOT } from './layers.ts';
+
+const BUN = join(PROJECT_ROOT, 'node_modules', '.bin', 'bun');
+const ENTRY = join(PROJECT_ROOT, 'src', 'main.ts');
+const DEFINES = ['--define', 'process.env.NODE_ENV="production"', '--define', 'process.env.DEV="false"'];
+
+/** The program for Node: `main.js` with its chunks, and `mclaude.js`, which is `midswap claude` under another name. */
+export function buildBundle(outDir: string): void {
+  rmSync(outDir, { recursive: true, force: true });
+  mkdirSync(outDir, { recursive: true });
+  bun('build', '--target=node', '--splitting', '--minify', ...DEFINES, '--outdir', outDir, ENTRY);
+  const main = join(outDir, 'main.js');
+  const code = readFileSync(main, 'utf8').replace(/^#![^\n]*\n/, '');
+  writeFileSync(main, `#!/usr/bin/env node\n${code}`);
+  writeFileSync(
+    join(outDir, 'mclaude.js'),
+    "#!/usr/bin/env node\nprocess.argv.splice(2, 0, 'claude');\nawait import('./main.js');\n",
+  );
+  for (const name of ['main.js', 'mclaude.js']) chmodSync(join(outDir, name), 0o755);
+}
+
+/** The program with its runtime in one file, for this machine. */
+export function buildBinary(outFile: string): void {
+  const options = ['--compile', '--minify', '--splitting', '--bytecode', '--format=esm'];
+  bun('build', ...options, ...DEFINES, '--outfile', outFile, ENTRY);
+}
+
+function bun(...args: string[]): void {
+  const result = spawnSync(BUN, args, { cwd: PROJECT_ROOT, encoding: 'utf8' });
+  if (result.status === 0) return;
+  throw new Error(`bun ${args.join(' ')}\n${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const dist = join(PROJECT_ROOT, 'dist');
+  buildBundle(dist);
+  buildBinary(join(dist, 'midswap'));
+  console.log('dist/main.js (Node), dist/midswap (single file)');
+}
