@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Bus } from '../core/bus.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import type { Mount } from '../gateway/gateway.ts';
+import type { Session, SessionTable } from '../gateway/session.ts';
+import type { SessionControl } from './sessions.ts';
+
+export interface ControlOptions {
+  readonly gatewayId: string;
+  readonly version: string;
+  /** Opens everything; a session's own `controlSecret` opens that session. */
+  readonly token: Secret;
+  readonly sessions: SessionTable;
+  readonly control: SessionControl;
+  readonly bus: Bus;
+  readonly startedAtMs: number;
+  snapshot(): Snapshot;
+  host(): string;
+  port(): number;
+  /** Exchanges under way. */
+  active(): number;
+  nowMs(): number;
+  /** Ends a session that has been drained: its client, or the session alone where there is none. */
+  stop(session: Session): void;
+}
+
+type Listener = (req: IncomingMessage, res: ServerResponse) => unknown;
+
+/** How long after the start the API is loaded, if nobody asked before: the client's own start comes first. */
+const PRELOAD_AFTER_MS = 500;
+
+/**
+ * The control API on the gateway's port. What it is made of is loaded with the first request, or when the gateway has
+ * been up for a moment: a start does not wait for it.
+ */
+export function mountControl(options: ControlOptions): Mount & { close(): void } {
+  let loading: Promise<Listener> | undefined;
+  const load = () => {
+    loading ??= import('./routes.ts').then(({ createListener }) => createListener(options));
+    return loading;
+  };
+  const preload = setTimeout(load, PRELOAD_AFTER_MS);
+  preload.unref();
+  return {
+    prefix: '/control/',
+    handle(req, res) {
+      load().then(
+        (listener) => listener(req, res),
+        () => res.writeHead(500).end(),
+      );
+    },
+    close: () => clearTimeout(preload),
+  };
+}

@@ -1,0 +1,59 @@
+import { MidswapError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import { isSlot, SLOTS } from '../core/slot.ts';
+import type { UseRequest } from './contract.ts';
+
+/**
+ * Bodies of the control API, checked by hand: there are two, and a schema library would cost the first switch more
+ * than the switch. Throws `invalid_json` and `invalid_request` with the path of the fault.
+ */
+export function readUseRequest(text: string): UseRequest {
+  const body = readObject(text);
+  const known = ['reference', 'slot', 'undo', 'dryRun'];
+  for (const key of Object.keys(body)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    throw invalid(`${key}: not a field of a switch`, near === undefined ? known.join(', ') : `did you mean ${near}?`);
+  }
+  const { reference, slot, undo, dryRun } = body;
+  if (reference !== undefined && (typeof reference !== 'string' || reference.trim() === '' || reference.length > 512)) {
+    throw invalid('reference: must be text of 1 to 512 characters');
+  }
+  if (slot !== undefined && (typeof slot !== 'string' || !isSlot(slot))) {
+    throw invalid(`slot: must be one of ${SLOTS.join(', ')}`);
+  }
+  if (undo !== undefined && typeof undo !== 'boolean') throw invalid('undo: must be true or false');
+  if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalid('dryRun: must be true or false');
+  if (undo === true && (reference !== undefined || slot !== undefined)) {
+    throw invalid('undo: goes without reference and slot');
+  }
+  if (undo !== true && reference === undefined)
+    throw invalid('reference: is missing', 'a profile, alias or provider:model');
+  return {
+    ...(reference !== undefined && { reference: reference.trim() }),
+    ...(slot !== undefined && { slot }),
+    ...(undo !== undefined && { undo }),
+    ...(dryRun !== undefined && { dryRun }),
+  };
+}
+
+/** The prompt of the client's hook input; `undefined` when there is none to look at. */
+export function readHookPrompt(text: string): string | undefined {
+  const { prompt } = readObject(text);
+  return typeof prompt === 'string' ? prompt : undefined;
+}
+
+function readObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new MidswapError('invalid_json', 'the body is not JSON', { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('the body must be an object');
+  return value as Record<string, unknown>;
+}
+
+function invalid(message: string, hint?: string): MidswapError {
+  return new MidswapError('invalid_request', message, hint === undefined ? {} : { hint });
+}

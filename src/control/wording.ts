@@ -1,0 +1,65 @@
+import type { SessionInfo, SlotInfo, UseResult } from './contract.ts';
+
+/** Sentences about sessions and switches, the same on the command line, in the client and on the status line. */
+
+/** `deepseek -> minimax (MiniMax-M2.5 at api.minimax.io). ...` */
+export function describeSwitch(result: UseResult): string {
+  const where = describeSlots(result.slots);
+  const head = result.changed ? `${result.from} -> ${result.to}` : `already on ${result.to}`;
+  const sentences = [`${head} (${where})`, ...effectSentences(result)];
+  if (result.unusable !== null) sentences.push(`it cannot be used now: ${result.unusable}`);
+  return sentences.join('. ');
+}
+
+/** Where a session's slots go: one target named once, several by slot. */
+export function describeSlots(slots: readonly SlotInfo[]): string {
+  const models = new Map<string, SlotInfo[]>();
+  for (const slot of slots) {
+    const key = `${slot.model ?? 'the model asked for'} at ${slot.host}`;
+    models.set(key, [...(models.get(key) ?? []), slot]);
+  }
+  if (models.size <= 1) return [...models.keys()][0] ?? 'nowhere';
+  return [...models].map(([text, group]) => `${group.map(({ slot }) => slot).join(', ')}: ${text}`).join('; ');
+}
+
+/** The status line's text. */
+export function describeStatus(session: SessionInfo): string {
+  const main = mainSlot(session);
+  const parts = [session.reference];
+  const overrides = Object.entries(session.overrides);
+  if (main) parts.push(main.model ?? 'model as asked', main.host);
+  if (overrides.length > 0) parts.push(overrides.map(([slot, reference]) => `${slot}=${reference}`).join(' '));
+  if (session.mode === 'fixed') parts.push('fixed');
+  if (session.unusable !== null) parts.push(`unusable: ${session.unusable}`);
+  return parts.join(' · ');
+}
+
+/** The slot to show where there is room for one. */
+export function mainSlot(session: SessionInfo): SlotInfo | undefined {
+  return session.slots.find(({ slot }) => slot === 'sonnet') ?? session.slots[0];
+}
+
+export function describeTokens(tokens: number): string {
+  if (tokens < 1_000) return String(tokens);
+  return tokens < 1_000_000 ? `${trim(tokens / 1_000)}k` : `${trim(tokens / 1_000_000)}M`;
+}
+
+function effectSentences({ effect, changed }: UseResult): string[] {
+  if (!changed || effect.contextTokens === null) return [];
+  const size = describeTokens(effect.contextTokens);
+  const sentences: string[] = [];
+  if (effect.window !== null) {
+    const window = describeTokens(effect.window);
+    sentences.push(
+      effect.fits
+        ? `the conversation (${size} tokens) fits the window of ${window}`
+        : `the conversation (${size} tokens) is over the window of ${window}: the client will compact it`,
+    );
+  }
+  if (effect.coldCache) sentences.push(`the next request pays for ${size} tokens without a prompt cache`);
+  return sentences;
+}
+
+function trim(value: number): string {
+  return value.toFixed(value < 10 ? 1 : 0).replace(/\.0$/, '');
+}
