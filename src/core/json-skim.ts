@@ -24,8 +24,8 @@ const LONGEST_SCALAR = 400;
 /**
  * Spans of the values of a JSON object's top-level keys. `undefined` when the bytes are not one object, or one that
  * needs a real parser to be understood: a key twice, a key with escapes, a NUL byte, nesting over `MAX_DEPTH`.
- * Values are checked only as far as their extent goes: a fault inside a nested value is not seen.
- * A property test compares it with `JSON.parse`. About 0.5 ms for 1 MB of source code in JSON.
+ * The one thing it does not look at is the content of strings inside of arrays and objects: a control character or a
+ * false escape there passes. A property test compares it with `JSON.parse`. About 0.5 ms for 1 MB of source code.
  */
 export function skimObject(raw: Buffer): Map<string, Span> | undefined {
   if (raw.indexOf(0) !== -1) return undefined;
@@ -78,10 +78,7 @@ export function valueEnd(raw: Buffer, start: number): number {
   const first = raw[start];
   if (first === QUOTE) return plainStringEnd(raw, start);
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return containerEnd(raw, start);
-  let end = start;
-  while (end < raw.length && !endsScalar(raw[end] ?? 0)) end += 1;
-  if (end - start > LONGEST_SCALAR) return -1;
-  return SCALAR.test(raw.toString('latin1', start, end)) ? end : -1;
+  return scalarEnd(raw, start);
 }
 
 /** End of a string that holds nothing a string must not hold. The escapes are the parser's business. */
@@ -105,43 +102,91 @@ function plainStringEnd(raw: Buffer, start: number): number {
  * are cheaper this way, and so are texts full of escapes. Measured on both runtimes. */
 const STRIDE = 16;
 
+/** What may stand at the next place inside a container. */
+const VALUE = 0;
+const VALUE_OR_END = 1;
+const KEY = 2;
+const KEY_OR_END = 3;
+const AFTER_KEY = 4;
+const AFTER_VALUE = 5;
+
+/** End of an array or object whose structure and scalars are right; -1 otherwise. Inside of its strings only the end is
+ * looked for. */
 function containerEnd(raw: Buffer, start: number): number {
-  const end = raw.length;
+  const isArray = new Uint8Array(MAX_DEPTH + 1);
   let depth = 0;
+  let expected = VALUE;
   let at = start;
-  while (at < end) {
+  for (;;) {
     const byte = raw[at];
-    at += 1;
     if (byte === QUOTE) {
-      let stop = at + STRIDE;
-      for (;;) {
-        if (at >= end) return -1;
-        const inside = raw[at];
-        if (inside === QUOTE) break;
-        if (inside === BACKSLASH) {
-          at += 2;
-          stop = at + STRIDE;
-          continue;
-        }
-        at += 1;
-        if (at < stop) continue;
-        at = raw.indexOf(QUOTE, at);
-        if (at === -1) return -1;
-        if (!isEscaped(raw, at)) break;
-        at += 1;
-        stop = at + STRIDE;
-      }
+      if (expected <= VALUE_OR_END) expected = AFTER_VALUE;
+      else if (expected <= KEY_OR_END) expected = AFTER_KEY;
+      else return -1;
+      at = nestedStringEnd(raw, at + 1);
+      if (at === -1) return -1;
+    } else if (byte === COLON) {
+      if (expected !== AFTER_KEY) return -1;
+      expected = VALUE;
+      at += 1;
+    } else if (byte === COMMA) {
+      if (expected !== AFTER_VALUE) return -1;
+      expected = isArray[depth] === 1 ? VALUE : KEY;
       at += 1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (expected > VALUE_OR_END || depth === MAX_DEPTH) return -1;
       depth += 1;
-      if (depth > MAX_DEPTH) return -1;
+      isArray[depth] = byte === OPEN_BRACKET ? 1 : 0;
+      expected = byte === OPEN_BRACKET ? VALUE_OR_END : KEY_OR_END;
+      at += 1;
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      const array = byte === CLOSE_BRACKET;
+      if (array !== (isArray[depth] === 1)) return -1;
+      if (expected !== AFTER_VALUE && expected !== (array ? VALUE_OR_END : KEY_OR_END)) return -1;
       depth -= 1;
-      // The kind of bracket is compared for the outermost pair only: that is all the extent depends on.
-      if (depth === 0) return byte === (raw[start] ?? 0) + 2 ? at : -1;
+      at += 1;
+      if (depth === 0) return at;
+      expected = AFTER_VALUE;
+    } else if (isSpace(byte)) {
+      at += 1;
+    } else {
+      if (byte === undefined || expected > VALUE_OR_END) return -1;
+      at = scalarEnd(raw, at);
+      if (at === -1) return -1;
+      expected = AFTER_VALUE;
     }
   }
+}
+
+/** Position behind the closing quote of a string whose content starts at `from`. */
+function nestedStringEnd(raw: Buffer, from: number): number {
+  const end = raw.length;
+  let at = from;
+  let stop = at + STRIDE;
+  while (at < end) {
+    const byte = raw[at];
+    if (byte === QUOTE) return at + 1;
+    if (byte === BACKSLASH) {
+      at += 2;
+      stop = at + STRIDE;
+      continue;
+    }
+    at += 1;
+    if (at < stop) continue;
+    at = raw.indexOf(QUOTE, at);
+    if (at === -1) return -1;
+    if (!isEscaped(raw, at)) return at + 1;
+    at += 1;
+    stop = at + STRIDE;
+  }
   return -1;
+}
+
+function scalarEnd(raw: Buffer, start: number): number {
+  let end = start;
+  while (end < raw.length && !endsScalar(raw[end] ?? 0)) end += 1;
+  if (end - start > LONGEST_SCALAR) return -1;
+  return SCALAR.test(raw.toString('latin1', start, end)) ? end : -1;
 }
 
 function isEscaped(raw: Buffer, at: number): boolean {

@@ -1,0 +1,231 @@
+import { isUtf8 } from 'node:buffer';
+import { MidswapError } from '../../core/errors.ts';
+import { findFault, kindAt, type Span, skimObject } from '../../core/json-skim.ts';
+import type { Envelope, MessagesRequest } from '../../core/messages.ts';
+
+/**
+ * Looks at a request body without parsing it: where the top-level values are, whether they have the right types, which
+ * model is asked for and whether as a stream. `path` is the path behind the session's prefix with its query, `headers`
+ * the raw header list.
+ *
+ * Throws `invalid_json` with line, column and path of the fault, or `invalid_request` with the path of the field. What
+ * is inside `messages` is looked at only by `body()` and `validateMessages`.
+ */
+export function readEnvelope(raw: Buffer, path: string, headers: readonly string[]): Envelope {
+  const skimmed = skim(raw);
+  checkFields(skimmed.raw, skimmed.spans);
+  return new RequestEnvelope(skimmed.raw, skimmed.spans, path, headers);
+}
+
+/**
+ * The request with another `model`, as `[before, model, after]`: nothing else is touched or copied. With `undefined` or
+ * the same name the received bytes go out as they are.
+ */
+export function spliceModel(env: Envelope, model: string | undefined): Buffer[] {
+  const span = env.spans.get('model');
+  if (model === undefined || model === env.model || span === undefined) return [env.raw];
+  return [env.raw.subarray(0, span[0]), Buffer.from(JSON.stringify(model), 'utf8'), env.raw.subarray(span[1])];
+}
+
+/** A copy of the envelope with another body; the same path and headers. */
+export function withBody(env: Envelope, raw: Buffer): Envelope {
+  const spans = skimObject(raw);
+  return spans === undefined
+    ? readEnvelope(raw, env.path, env.headers)
+    : new RequestEnvelope(raw, spans, env.path, env.headers);
+}
+
+class RequestEnvelope implements Envelope {
+  readonly raw: Buffer;
+  readonly spans: ReadonlyMap<string, Span>;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly path: string;
+  readonly headers: readonly string[];
+  #body: MessagesRequest | undefined;
+
+  constructor(raw: Buffer, spans: ReadonlyMap<string, Span>, path: string, headers: readonly string[]) {
+    this.raw = raw;
+    this.spans = spans;
+    this.path = path;
+    this.headers = headers;
+    this.model = stringAt(raw, spans.get('model')) ?? '';
+    const stream = spans.get('stream');
+    this.stream = stream !== undefined && raw[stream[0]] === 0x74;
+  }
+
+  body(): MessagesRequest {
+    this.#body ??= frozen(parse(this.raw));
+    return this.#body;
+  }
+}
+
+function skim(raw: Buffer): { raw: Buffer; spans: ReadonlyMap<string, Span> } {
+  if (!isUtf8(raw)) throw new MidswapError('invalid_json', 'the request body is not valid UTF-8');
+  const spans = skimObject(raw);
+  if (spans !== undefined) return { raw, spans };
+  if (raw.length === 0) throw new MidswapError('invalid_json', 'the request has no body');
+  const value = parse(raw);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MidswapError('invalid_request', 'the request body must be a JSON object');
+  }
+  // JSON, but not plain enough to be cut: keys with escapes or twice. The first are written plainly and cut then.
+  const plain = Buffer.from(JSON.stringify(value), 'utf8');
+  const plainSpans = skimObject(plain);
+  if (plainSpans === undefined || plainSpans.size !== keysOf(raw)) {
+    throw new MidswapError('invalid_request', 'the request body has a top-level key twice, or one that no field has');
+  }
+  return { raw: plain, spans: plainSpans };
+}
+
+/** How many keys the object has at its top level, repetitions counted. */
+function keysOf(raw: Buffer): number {
+  let keys = 0;
+  let depth = 0;
+  for (let at = 0; at < raw.length; at += 1) {
+    const byte = raw[at];
+    if (byte === 0x22) {
+      at += 1;
+      while (raw[at] !== 0x22) at += raw[at] === 0x5c ? 2 : 1;
+    } else if (byte === 0x7b || byte === 0x5b) depth += 1;
+    else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+    else if (byte === 0x3a && depth === 1) keys += 1;
+  }
+  return keys;
+}
+
+function parse(raw: Buffer): MessagesRequest {
+  const fault = quickFault(raw);
+  if (fault === undefined) {
+    try {
+      return JSON.parse(raw.toString('utf8')) as MessagesRequest;
+    } catch (cause) {
+      throw invalidJson(raw, cause);
+    }
+  }
+  throw fault;
+}
+
+/** Nesting that a recursive reader would die of is found before one is called. The skim has looked at what it took. */
+function quickFault(raw: Buffer): MidswapError | undefined {
+  return skimObject(raw) === undefined && findFault(raw) !== undefined ? invalidJson(raw, undefined) : undefined;
+}
+
+function invalidJson(raw: Buffer, cause: unknown): MidswapError {
+  const fault = findFault(raw);
+  const where =
+    fault === undefined ? '' : `, line ${fault.line} column ${fault.column}${fault.path && ` (${fault.path})`}`;
+  return new MidswapError(
+    'invalid_json',
+    `the request body is not valid JSON: ${fault?.reason ?? 'unreadable'}${where}`,
+    {
+      cause,
+    },
+  );
+}
+
+/** Freezes what a careless edit would hit first: the request, its lists and its messages. */
+function frozen(body: MessagesRequest): MessagesRequest {
+  for (const value of Object.values(body)) if (Array.isArray(value)) Object.freeze(value);
+  for (const message of body.messages) if (typeof message === 'object' && message !== null) Object.freeze(message);
+  return Object.freeze(body);
+}
+
+type Check = (raw: Buffer, span: Span) => string | undefined;
+
+const ofKind =
+  (...kinds: string[]): Check =>
+  (raw, span) =>
+    kinds.includes(kindAt(raw, span))
+      ? undefined
+      : `must be ${article(kinds[0] ?? '')}${kinds
+          .slice(1)
+          .map((kind) => ` or ${article(kind)}`)
+          .join('')}`;
+
+/** Types of the fields that the gateway or every upstream relies on. `null` is left to the upstream, except here. */
+const FIELDS: Readonly<Record<string, Check>> = {
+  model: (raw, span) => (stringAt(raw, span) ? undefined : 'must be a string that is not empty'),
+  messages: ofKind('array'),
+  stream: ofKind('boolean'),
+  max_tokens: (raw, [start, end]) =>
+    /^[1-9][0-9]{0,14}$/.test(raw.toString('latin1', start, end)) ? undefined : 'must be a whole number of at least 1',
+  system: ofKind('string', 'array'),
+  tools: ofKind('array'),
+  tool_choice: ofKind('object'),
+  thinking: ofKind('object'),
+  output_config: ofKind('object'),
+  metadata: ofKind('object'),
+  stop_sequences: ofKind('array'),
+  temperature: ofKind('number'),
+  top_p: ofKind('number'),
+  top_k: ofKind('number'),
+};
+const NEVER_NULL = new Set(['model', 'messages', 'stream', 'max_tokens']);
+
+function checkFields(raw: Buffer, spans: ReadonlyMap<string, Span>): void {
+  for (const name of ['model', 'messages']) if (!spans.has(name)) throw invalidField(name, 'is required');
+  for (const [name, span] of spans) {
+    const check = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
+    if (check === undefined || (kindAt(raw, span) === 'null' && !NEVER_NULL.has(name))) continue;
+    const reason = check(raw, span);
+    if (reason !== undefined) throw invalidField(name, reason);
+  }
+}
+
+/** Throws `invalid_request` with the path of the first message, block or tool that is not what it must be. For those
+ * who translate: an untouched request is left to the upstream, which knows its own rules better. */
+export function validateMessages(body: MessagesRequest): void {
+  for (const [at, message] of (body.messages as readonly unknown[]).entries()) {
+    const where = `messages[${at}]`;
+    if (!isRecord(message)) throw invalidField(where, 'must be an object');
+    if (typeof message.role !== 'string') throw invalidField(`${where}.role`, 'must be a string');
+    if (!['user', 'assistant', 'system'].includes(message.role)) {
+      throw invalidField(`${where}.role`, 'must be "user", "assistant" or "system"');
+    }
+    validateContent(message.content, `${where}.content`);
+  }
+  if (Array.isArray(body.system)) validateContent(body.system, 'system');
+  for (const [at, tool] of ((body.tools ?? []) as readonly unknown[]).entries()) {
+    if (!isRecord(tool)) throw invalidField(`tools[${at}]`, 'must be an object');
+    if (typeof tool.name !== 'string' && typeof tool.type !== 'string')
+      throw invalidField(`tools[${at}].name`, 'is required');
+  }
+}
+
+const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  text: ['text'],
+  thinking: ['thinking'],
+  tool_use: ['id', 'name'],
+  tool_result: ['tool_use_id'],
+};
+
+function validateContent(content: unknown, where: string): void {
+  if (typeof content === 'string') return;
+  if (!Array.isArray(content)) throw invalidField(where, 'must be a string or an array of blocks');
+  for (const [at, block] of (content as unknown[]).entries()) {
+    if (!isRecord(block)) throw invalidField(`${where}[${at}]`, 'must be an object');
+    if (typeof block.type !== 'string') throw invalidField(`${where}[${at}].type`, 'must be a string');
+    for (const field of REQUIRED_FIELDS[block.type] ?? []) {
+      if (typeof block[field] !== 'string') throw invalidField(`${where}[${at}].${field}`, 'must be a string');
+    }
+  }
+}
+
+function invalidField(where: string, reason: string): MidswapError {
+  return new MidswapError('invalid_request', `${where}: ${reason}`);
+}
+
+/** The string at a span; `undefined` when there is none or it is not valid. */
+function stringAt(raw: Buffer, span: Span | undefined): string | undefined {
+  if (span === undefined || kindAt(raw, span) !== 'string') return undefined;
+  return JSON.parse(raw.toString('utf8', span[0], span[1])) as string;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function article(kind: string): string {
+  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
