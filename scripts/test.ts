@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PROJECT_ROOT } from './layers.ts';
@@ -37,6 +37,7 @@ async function runSuite(name: string): Promise<Totals> {
   const report = join(reports, `${name}.json`);
   const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
   const code = await run(join(PROJECT_ROOT, 'node_modules', '.bin', program), [...args, ...reporters, ...passedOn]);
+  writeFileSync(join(reports, `${name}.exit`), String(code));
   return readTotals(report, code);
 }
 
