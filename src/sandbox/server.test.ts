@@ -55,9 +55,8 @@ describe('the simulated models', () => {
       type: 'object',
       properties: { title: { type: 'string' }, n: { type: 'integer' }, kind: { enum: ['a', 'b'] } },
     };
-    const message = await (
-      await ask('/v1/messages', prompt('x', { output_config: { format: { type: 'json_schema', schema } } }))
-    ).json();
+    const body = prompt('x', { output_config: { format: { type: 'json_schema', schema } } });
+    const message = await jsonOf(ask('/v1/messages', body));
     expect(JSON.parse(message.content[0]?.text ?? '')).toEqual({ title: expect.any(String), n: 1, kind: 'a' });
   });
 });
