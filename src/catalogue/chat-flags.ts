@@ -38,7 +38,7 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   ),
   effortValues: map(
     { low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
-    "The provider's word for each of the client's efforts; one without a word is left out.",
+    "The provider's word for each of the client's efforts; one without a word takes that of the nearest. Empty: none is sent.",
   ),
   toolIdPattern: text(
     '^[a-zA-Z0-9_-]+$',

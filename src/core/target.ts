@@ -86,7 +86,7 @@ export interface ChatQuirks {
     | 'thinking'
     | 'enable_thinking'
     | 'chat_template_kwargs';
-  /** From the client's effort to the provider's words; a missing one is left out. */
+  /** From the client's effort to the provider's words; one without a word takes that of the nearest. Empty: none is sent. */
   readonly effortValues: Readonly<Record<string, string>>;
   /** Pattern a tool call id must match, and its longest length. */
   readonly toolIdPattern: string;

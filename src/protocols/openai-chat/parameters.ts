@@ -1,0 +1,97 @@
+import type { MessagesRequest } from '../../core/messages.ts';
+import type { Target } from '../../core/target.ts';
+import { outputSchema } from '../tool-schema.ts';
+import { thinkingParameters, thinkingWish } from './thinking.ts';
+import { type ChatParameters, isRecord } from './types.ts';
+
+export interface ParameterInput {
+  readonly body: MessagesRequest;
+  readonly target: Target;
+  /** Name the client asked for. */
+  readonly model: string;
+  readonly stream: boolean;
+  readonly cacheKey: string;
+  note(text: string): void;
+}
+
+/** Everything beside messages and tools, in a fixed order so that equal requests give equal bytes. */
+export function chatParameters(input: ParameterInput): ChatParameters {
+  const { body, target, stream } = input;
+  const { chat: quirks } = target.quirks;
+  return {
+    model: target.model ?? upstreamModel(input.model),
+    ...(stream ? { stream: true } : {}),
+    ...(stream && quirks.usageInStream ? { stream_options: { include_usage: true } } : {}),
+    ...tokenLimit(body, target),
+    ...sampling(body, target),
+    ...stops(input),
+    ...thinkingParameters(thinkingWish(body), target, stream),
+    ...responseFormat(body, target),
+    ...(quirks.promptCacheKey && input.cacheKey !== '' ? { prompt_cache_key: input.cacheKey } : {}),
+  };
+}
+
+/** The client marks a large window in the name; no upstream knows the mark. */
+export function upstreamModel(model: string): string {
+  return model.replace(/\[\d+m\]$/i, '');
+}
+
+function tokenLimit(body: MessagesRequest, target: Target): Record<string, number> {
+  const { maxTokensField, minOutputTokens } = target.quirks.chat;
+  if (typeof body.max_tokens !== 'number') return {};
+  const most = target.data.maxOutputTokens ?? Number.POSITIVE_INFINITY;
+  return { [maxTokensField]: Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most) };
+}
+
+function sampling(body: MessagesRequest, target: Target): Record<string, number> {
+  const { sampling: allowed, topK } = target.quirks.chat;
+  const out: Record<string, number> = {};
+  if (!allowed) return out;
+  if (typeof body.temperature === 'number') out.temperature = body.temperature;
+  if (typeof body.top_p === 'number') out.top_p = body.top_p;
+  if (topK && typeof body.top_k === 'number') out.top_k = body.top_k;
+  return out;
+}
+
+function stops(input: ParameterInput): Record<string, string[]> {
+  const { stop, maxStopSequences } = input.target.quirks.chat;
+  const wanted = (input.body.stop_sequences ?? []).filter((each) => each !== '');
+  if (wanted.length === 0) return {};
+  if (!stop) {
+    input.note('stop sequences were left out: the model takes none');
+    return {};
+  }
+  if (wanted.length > maxStopSequences) input.note(`only the first ${maxStopSequences} stop sequences were sent`);
+  return { stop: wanted.slice(0, maxStopSequences) };
+}
+
+/** The format that the client wants the answer in, wherever its version puts it. */
+function wantedFormat(body: MessagesRequest): { readonly schema: unknown; readonly name: string } | undefined {
+  const format = body.output_config?.format ?? body.output_format;
+  if (!isRecord(format) || format.type !== 'json_schema') return undefined;
+  const nested = isRecord(format.json_schema) ? format.json_schema : format;
+  const name = typeof nested.name === 'string' ? nested.name.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 64) : '';
+  return { schema: nested.schema, name: name === '' ? 'answer' : name };
+}
+
+function responseFormat(body: MessagesRequest, target: Target): Record<string, unknown> {
+  const format = wantedFormat(body);
+  if (format === undefined) return {};
+  switch (target.quirks.chat.structuredOutputs) {
+    case 'json_schema': {
+      const { schema, strict } = outputSchema(format.schema);
+      return { response_format: { type: 'json_schema', json_schema: { name: format.name, strict, schema } } };
+    }
+    case 'json_object':
+      return { response_format: { type: 'json_object' } };
+    case 'none':
+      return {};
+  }
+}
+
+/** What a provider without schemas has to be told in words; the word JSON is demanded beside `json_object`. */
+export function formatInstruction(body: MessagesRequest, target: Target): string | undefined {
+  const format = wantedFormat(body);
+  if (format === undefined || target.quirks.chat.structuredOutputs === 'json_schema') return undefined;
+  return `Answer with one JSON object and nothing else. It must match this JSON schema:\n${JSON.stringify(format.schema ?? {})}`;
+}

@@ -1,0 +1,74 @@
+import type { ToolResultBlock } from '../../core/messages.ts';
+import { asContent, type ContentRules, contentParts, isBlock } from './content.ts';
+import { jsonText } from './json-text.ts';
+import type { Part } from './types.ts';
+
+export const NO_OUTPUT = '(no output)';
+export const INTERRUPTED = '[No result: the tool call was interrupted before it finished.]';
+const FAILED = '[tool error] ';
+
+/** What tool messages say, and the pictures that do not fit into them. */
+export interface ToolResult {
+  readonly content: string | Part[];
+  readonly images: readonly Part[];
+}
+
+/** The results for one call: usually one; several are told one after the other, equal ones once. */
+export function toolResult(results: readonly ToolResultBlock[], rules: ContentRules): ToolResult {
+  const seen = new Set<string>();
+  const parts: Part[] = [];
+  for (const result of results) {
+    const own = resultParts(result, rules);
+    const key = JSON.stringify(own);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    parts.push(...own);
+  }
+  const inline = rules.quirks.toolResultImages === 'inline';
+  const kept = inline ? parts : parts.filter((part) => part.type === 'text');
+  const images = inline ? [] : parts.filter((part) => part.type !== 'text');
+  if (kept.length === 0) return { content: images.length === 0 ? NO_OUTPUT : '[see the next message]', images };
+  return { content: asContent(kept), images };
+}
+
+/** Text of a result for which no call is known, to stand in a user message. */
+export function orphanParts(result: ToolResultBlock, rules: ContentRules): Part[] {
+  const parts = resultParts(result, rules);
+  return [{ type: 'text', text: `[result of an earlier tool call ${result.tool_use_id}]` }, ...parts];
+}
+
+function resultParts(result: ToolResultBlock, rules: ContentRules): Part[] {
+  const parts = contentOf(result.content, rules);
+  if (result.is_error !== true) return parts;
+  const [first, ...rest] = parts;
+  if (first?.type === 'text') return [{ ...first, text: FAILED + first.text }, ...rest];
+  return [{ type: 'text', text: `${FAILED}${NO_OUTPUT}` }, ...parts];
+}
+
+function contentOf(content: unknown, rules: ContentRules): Part[] {
+  if (content === undefined || content === null) return [];
+  // Strings stay as they are, also those that look like JSON: another spacing would break prefix caches.
+  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: shownText(content, rules) }];
+  if (!Array.isArray(content)) return [{ type: 'text', text: jsonText(content) }];
+  const parts: Part[] = [];
+  for (const each of content) {
+    if (isBlock(each) && isKnown(each.type)) parts.push(...contentParts([each], rules));
+    else if (typeof each === 'string') parts.push({ type: 'text', text: each });
+    else parts.push({ type: 'text', text: jsonText(each) });
+  }
+  return parts.map((part) => (part.type === 'text' ? { ...part, text: shownText(part.text, rules) } : part));
+}
+
+const KNOWN = new Set(['text', 'image', 'document', 'search_result', 'tool_reference']);
+
+function isKnown(type: string): boolean {
+  return KNOWN.has(type);
+}
+
+const LONG_BASE64 = /("data"\s*:\s*"|data:image\/[a-z+.-]+;base64,)[A-Za-z0-9+/=\\_-]{256,}/g;
+
+/** Some tool bridges hand pictures over as JSON text; to a model without eyes that is megabytes of noise. */
+function shownText(text: string, rules: ContentRules): string {
+  if (rules.vision || text.length < 256 || !text.includes('image')) return text;
+  return text.replace(LONG_BASE64, '$1[image omitted: the model cannot see images]');
+}
