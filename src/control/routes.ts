@@ -1,6 +1,5 @@
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { asMidswapError, MidswapError } from '../core/errors.ts';
 import type { Session } from '../gateway/session.ts';
@@ -54,12 +53,6 @@ export function createControlApp(options: ControlOptions): ControlApp {
     c.header('cache-control', 'no-store');
     c.header('x-content-type-options', 'nosniff');
   });
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => answerError(new MidswapError('body_too_large', `the body is over ${MAX_BODY_BYTES} bytes`)),
-    }),
-  );
 
   const api = app.basePath(CONTROL_PREFIX);
 
@@ -85,7 +78,7 @@ export function createControlApp(options: ControlOptions): ControlApp {
 
   api.get('/sessions', (c) => c.json(sessions.list().map(control.describe)));
   api.post('/sessions/use-all', async (c) => {
-    const request = readUseRequest(await c.req.text());
+    const request = readUseRequest(await readBody(c.req.raw));
     const results = sessions.list().map((session): UseAllResult['results'][number] => {
       try {
         return { session: session.id, ok: true, result: control.use(session, request) };
@@ -98,7 +91,7 @@ export function createControlApp(options: ControlOptions): ControlApp {
   api.get('/sessions/:id', (c) => c.json(control.describe(sessionOf(options, c.req.param('id')))));
   api.post('/sessions/:id/use', async (c) => {
     const session = sessionOf(options, c.req.param('id'));
-    return c.json(control.use(session, readUseRequest(await c.req.text())));
+    return c.json(control.use(session, readUseRequest(await readBody(c.req.raw))));
   });
   api.delete('/sessions/:id', async (c) => {
     const session = sessionOf(options, c.req.param('id'));
@@ -117,10 +110,24 @@ export function createControlApp(options: ControlOptions): ControlApp {
   });
   api.post('/sessions/:id/hook/prompt', async (c) => {
     const session = sessionOf(options, c.req.param('id'));
-    const prompt = readHookPrompt(await c.req.text());
+    const prompt = readHookPrompt(await readBody(c.req.raw));
     return c.json(prompt === undefined ? {} : answerPrompt(prompt, session, control, options.snapshot()));
   });
   return app;
+}
+
+/** The body as text, read no further than the limit, whatever its length was said to be. */
+async function readBody(request: Request): Promise<string> {
+  const tooLarge = () => new MidswapError('body_too_large', `the body is over ${MAX_BODY_BYTES} bytes`);
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** A session's token opens that session's routes and nothing else, not even the answer that another id is unknown. */
