@@ -89,7 +89,6 @@ export interface UseResult {
   readonly from: string;
   readonly to: string;
   readonly slots: readonly SlotInfo[];
-  readonly unusable: string | null;
   readonly effect: SwitchEffect;
 }
 

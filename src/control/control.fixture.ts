@@ -58,9 +58,11 @@ export const sampleResolve: ResolveReference = (snapshot, reference) => {
   const [name = '', model] = text.split(':');
   const profile = snapshot.profiles.get(name);
   if (!profile) throw new MidswapError('unknown_reference', `"${reference}" is no profile or alias`);
+  if (profile.unusable !== undefined) {
+    throw new MidswapError('no_credential', `${name} cannot be used: ${profile.unusable}`);
+  }
   return {
     reference: text,
-    unusable: profile.unusable,
     extraSlots: [],
     target: (slot) =>
       model === undefined

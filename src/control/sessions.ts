@@ -12,14 +12,12 @@ import type { SessionInfo, SlotInfo, SwitchEffect, UseRequest, UseResult } from 
 export interface ResolvedReference {
   /** Normalised: what a `Selection` keeps. */
   readonly reference: string;
-  /** Why it cannot be used now, if so. */
-  readonly unusable: string | undefined;
   /** Slots it has an own target for, beyond the families of the picker. */
   readonly extraSlots: readonly Slot[];
   target(slot: Slot): Target;
 }
 
-/** Routing's reference grammar, handed in: throws `unknown_reference` and `ambiguous_reference`. */
+/** Routing's reference grammar, handed in: throws `unknown_reference`, `ambiguous_reference` and `no_credential`. */
 export type ResolveReference = (snapshot: Snapshot, reference: string) => ResolvedReference;
 
 export interface SessionControlOptions {
@@ -35,7 +33,7 @@ export interface SessionControl {
   describe(session: Session): SessionInfo;
   /**
    * Points the session elsewhere, at once and whole: exchanges under way keep what they started with.
-   * Throws `fixed_session`, `no_credential`, `invalid_request` and what the reference grammar throws.
+   * Throws `fixed_session`, `invalid_request` and what the reference grammar throws.
    */
   use(session: Session, request: UseRequest): UseResult;
   /** Ends the bookkeeping. */
@@ -102,11 +100,6 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
       const next = request.undo ? lastOf(stack, session) : nextSelection(before, request, route, options.nowMs());
       const target = route(next);
       const changed = !sameSelection(before, next);
-      const chosen = request.reference ?? next.reference;
-      const { unusable } = options.resolve(options.snapshot(), chosen);
-      if (unusable !== undefined && changed && !dryRun) {
-        throw new MidswapError('no_credential', `${chosen} cannot be used: ${unusable}`);
-      }
       const result: UseResult = {
         session: session.id,
         dryRun,
@@ -114,7 +107,6 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
         from: describeSelection(before),
         to: describeSelection(next),
         slots: target.slots.map(describeSlot),
-        unusable: unusable ?? null,
         effect: effectOf(weights.get(session.id), describeRoute(route, before).slots, target.slots.map(describeSlot)),
       };
       if (dryRun) return result;
@@ -172,21 +164,17 @@ interface RoutedSlot {
 interface Route {
   readonly reference: string;
   readonly slots: readonly RoutedSlot[];
-  readonly unusable: string | undefined;
 }
 
 function readRoute(resolve: ResolveReference, snapshot: Snapshot, selection: Selection): Route {
   const whole = resolve(snapshot, selection.reference);
-  let unusable = whole.unusable;
   const overridden = Object.keys(selection.slots) as Slot[];
   const slots = [...new Set([...FAMILY_SLOTS, ...whole.extraSlots, ...overridden])].map((slot): RoutedSlot => {
     const reference = selection.slots[slot];
     if (reference === undefined) return { slot, target: whole.target(slot), override: false };
-    const own = resolve(snapshot, reference);
-    unusable ??= own.unusable;
-    return { slot, target: own.target(slot), override: true };
+    return { slot, target: resolve(snapshot, reference).target(slot), override: true };
   });
-  return { reference: whole.reference, slots, unusable };
+  return { reference: whole.reference, slots };
 }
 
 /** A reload may have taken away what a session points at: that is told, not thrown. */
@@ -195,8 +183,7 @@ function describeRoute(
   selection: Selection,
 ): { readonly slots: readonly SlotInfo[]; readonly unusable: string | null } {
   try {
-    const { slots, unusable } = route(selection);
-    return { slots: slots.map(describeSlot), unusable: unusable ?? null };
+    return { slots: route(selection).slots.map(describeSlot), unusable: null };
   } catch (thrown) {
     return { slots: [], unusable: asMidswapError(thrown).message };
   }

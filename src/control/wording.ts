@@ -6,9 +6,7 @@ import type { SessionInfo, SlotInfo, UseResult } from './contract.ts';
 export function describeSwitch(result: UseResult): string {
   const where = describeSlots(result.slots);
   const head = result.changed ? `${result.from} -> ${result.to}` : `already on ${result.to}`;
-  const sentences = [`${head} (${where})`, ...effectSentences(result)];
-  if (result.unusable !== null) sentences.push(`it cannot be used now: ${result.unusable}`);
-  return sentences.join('. ');
+  return [`${head} (${where})`, ...effectSentences(result)].join('; ');
 }
 
 /** Where a session's slots go: one target named once, several by slot. */
