@@ -17,6 +17,8 @@ export interface RequestFacts {
   /** Slot by the inbound model name and class; `undefined` when the name says nothing. */
   readonly slot: Slot | undefined;
   readonly agentType: string | undefined;
+  /** Name of an agent of the user's own, where somebody told it: the client's header calls each of them `custom`. */
+  readonly agentName?: string | undefined;
   readonly promptId: string | undefined;
   /** The model name that the client sent. */
   readonly model: string;

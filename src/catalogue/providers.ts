@@ -1,0 +1,16 @@
+import { CLOUD_PROVIDERS } from './cloud-providers.ts';
+import { HOSTING_PROVIDERS } from './hosting-providers.ts';
+import { LOCAL_PROVIDERS } from './local-providers.ts';
+import type { CatalogueEntry } from './provider.ts';
+
+/** Every provider that is known by name. Presets, prompts, tables and completions are derived from this list. */
+export const PROVIDERS: readonly CatalogueEntry[] = [...CLOUD_PROVIDERS, ...HOSTING_PROVIDERS, ...LOCAL_PROVIDERS];
+
+const BY_NAME: ReadonlyMap<string, CatalogueEntry> = new Map(
+  PROVIDERS.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry] as const)),
+);
+
+/** The entry by its id or one of its other ids, in any case. */
+export function findProvider(name: string): CatalogueEntry | undefined {
+  return BY_NAME.get(name.toLowerCase());
+}
