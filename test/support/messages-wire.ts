@@ -16,6 +16,7 @@ export interface Wire {
   readonly eventDelayMs?: number;
   /** Bytes in one write, so that an event arrives in pieces. */
   readonly writeBytes?: number;
+  readonly writeDelayMs?: number;
 }
 
 /** One event as its name and its data. */

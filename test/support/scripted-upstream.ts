@@ -24,6 +24,8 @@ export interface UpstreamRequest {
   closedAtMs: number | undefined;
   /** Set when the answer is over, however. */
   endedAtMs: number | undefined;
+  /** Bytes of a streamed answer that were handed to the connection. */
+  sentBytes: number;
   header(name: string): string | undefined;
 }
 
@@ -260,7 +262,7 @@ class Upstream implements ScriptedUpstream {
           (data) => `data: ${data}${end}${end}`,
         )
       : messageEvents(reply, body, wire, mint).map((event) => frameOf(event, wire));
-    await sendStream(res, frames, wire, fault, chat);
+    await sendStream(request, res, frames, wire, fault, chat);
   }
 
   async #replyTo(body: WireBody, request: UpstreamRequest): Promise<Reply> {
@@ -299,6 +301,7 @@ async function receive(req: IncomingMessage): Promise<UpstreamRequest | undefine
     atMs: performance.now(),
     closedAtMs: undefined,
     endedAtMs: undefined,
+    sentBytes: 0,
     header(name) {
       const value = req.headers[name.toLowerCase()];
       return Array.isArray(value) ? value.join(', ') : value;
@@ -307,6 +310,7 @@ async function receive(req: IncomingMessage): Promise<UpstreamRequest | undefine
 }
 
 async function sendStream(
+  request: UpstreamRequest,
   res: ServerResponse,
   frames: readonly string[],
   wire: Wire,
@@ -326,13 +330,25 @@ async function sendStream(
     if (res.destroyed) return;
     if (at === breaksAt && !(await breakStream(res, fault, chat))) return;
     for (const piece of split(frame, wire)) {
-      res.write(piece);
-      if (wire.writeBytes) await sleep(1);
+      request.sentBytes += Buffer.byteLength(piece);
+      if (!res.write(piece)) await drained(res);
+      if (wire.writeBytes) await sleep(wire.writeDelayMs ?? 1);
     }
     if (wire.eventDelayMs) await sleep(wire.eventDelayMs);
   }
   if (breaksAt >= frames.length && Number.isFinite(breaksAt) && !(await breakStream(res, fault, chat))) return;
   res.end();
+}
+
+/** A reader that does not keep up is waited for, as a server with bounded memory does. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      res.off('drain', done).off('close', done);
+      resolve();
+    };
+    res.on('drain', done).on('close', done);
+  });
 }
 
 /** True when the stream goes on. */
