@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Answer, post, send, sendRaw } from '../support/http-client.ts';
 import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
 import { startGateway, type TestGateway } from '../support/test-gateway.ts';
+import { until } from '../support/until.ts';
 
 let upstream: ScriptedUpstream;
 let gate: TestGateway;
@@ -295,7 +296,7 @@ describe('a client that does not behave', () => {
     socket.write(`${headOf(1_000)}\r\n{"model":`);
     await sleep(50);
     socket.destroy();
-    await until(() => gate.gateway.active === 0 && gate.records.length === 1);
+    await until('one record', () => gate.gateway.active === 0 && gate.records.length === 1);
     expect(gate.records[0]?.outcome).toBe('aborted');
     expect(upstream.requests).toEqual([]);
     await expectAlive();
@@ -311,7 +312,7 @@ describe('a client that does not behave', () => {
     await gone;
     const { closedAtMs } = await upstream.waitFor((request) => request.closedAtMs !== undefined, 2_000);
     expect((closedAtMs ?? Number.NaN) - at).toBeLessThan(100);
-    await until(() => gate.records.length === 1);
+    await until('one record', () => gate.records.length === 1);
     expect(gate.records[0]?.outcome).toBe('aborted');
   });
 
@@ -328,20 +329,12 @@ describe('a client that does not behave', () => {
     expect(request.endedAtMs).toBeUndefined();
     socket.destroy();
     await upstream.waitFor(({ endedAtMs }) => endedAtMs !== undefined, 2_000);
-    await until(() => gate.gateway.active === 0);
+    await until('no exchange is under way', () => gate.gateway.active === 0);
   });
 });
 
 function post2(to: string, signal: AbortSignal): Promise<Answer> {
   return send(to, { body: JSON.stringify(ask()), headers: { 'content-type': 'application/json' }, signal });
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 3_000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`never held: ${holds.toString()}`);
-    await sleep(5);
-  }
 }
 
 function swapCase(text: string): string {

@@ -1,0 +1,178 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { type Installation, install } from '../support/gateway-process.ts';
+import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
+import type { Terminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+interface Stage {
+  readonly up1: ScriptedUpstream;
+  readonly up2: ScriptedUpstream;
+  readonly machine: Installation;
+}
+
+async function stage(config?: string): Promise<Stage> {
+  const [up1, up2] = await Promise.all([startUpstream({ name: 'up1' }), startUpstream({ name: 'up2' })]);
+  onTestFinished(async () => {
+    await Promise.all([up1.close(), up2.close()]);
+  });
+  const machine = await install({
+    upstreams: { up1, up2 },
+    config: ['aliases: { ds: up2 }', config ?? ''].join('\n'),
+  });
+  return { up1, up2, machine };
+}
+
+async function openSession(machine: Installation, ...args: string[]): Promise<Terminal> {
+  const terminal = await machine.open(['up1', '--permission-mode', 'manual', ...args]);
+  await terminal.waitFor('❯');
+  await terminal.idle(300);
+  return terminal;
+}
+
+async function askFor(terminal: Terminal, question: string, answer: string): Promise<void> {
+  await terminal.submit(question);
+  await terminal.waitFor(answer);
+  await terminal.idle(400);
+}
+
+/** Turns of both upstreams, so that a switch can be shown to have made none. */
+function turns({ up1, up2 }: Stage): number {
+  return up1.turns().length + up2.turns().length;
+}
+
+async function sessions(machine: Installation): Promise<{ id: string; reference: string; sinceMs: number }[]> {
+  const listed = JSON.parse((await machine.midswap(['sessions', '--json'])).stdout) as unknown;
+  const list = Array.isArray(listed) ? listed : (listed as { sessions: unknown[] }).sessions;
+  return list as { id: string; reference: string; sinceMs: number }[];
+}
+
+it('an open session is switched from another terminal and back, and the conversation goes on', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  await askFor(terminal, 'first question', 'reply from up1');
+  const before = turns(s);
+  const use = await s.machine.midswap(['use', 'up2']);
+  expect([use.code, use.stderr]).toEqual([0, '']);
+  expect(turns(s)).toBe(before);
+  await askFor(terminal, 'second question', 'reply from up2');
+  expect(s.up2.turns().at(-1)?.raw.toString()).toContain('first question');
+  expect((await s.machine.midswap(['use', '--undo'])).code).toBe(0);
+  const asked = s.up1.turns().length;
+  await terminal.submit('third question');
+  await until('the first upstream is asked again', () => s.up1.turns().length > asked);
+  expect(s.up1.turns().at(-1)?.raw.toString()).toContain('second question');
+});
+
+it('the slash command switches from inside, with no request to any model and in less than 100 ms', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  await askFor(terminal, 'first question', 'reply from up1');
+  const before = turns(s);
+  await terminal.type('/midswap:use up2');
+  await terminal.waitFor('/midswap:use up2');
+  await terminal.idle(200);
+  const at = Date.now();
+  await terminal.keys('Enter');
+  await until('the session is on up2', async () => (await sessions(s.machine))[0]?.reference === 'up2');
+  const [session] = await sessions(s.machine);
+  expect((session?.sinceMs ?? Number.NaN) - at).toBeLessThan(100);
+  await terminal.idle(300);
+  expect(turns(s)).toBe(before);
+  await askFor(terminal, 'second question', 'reply from up2');
+});
+
+it('a shim on the session’s PATH switches from inside, with no request to any model, while the backend is dead', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  await askFor(terminal, 'first question', 'reply from up1');
+  await s.up1.close();
+  const before = turns(s);
+  await terminal.submit('!ds');
+  await until('the session is on up2', async () => /^(ds|up2)$/.test((await sessions(s.machine))[0]?.reference ?? ''));
+  await terminal.idle(400);
+  expect(turns(s)).toBe(before);
+  await askFor(terminal, 'second question', 'reply from up2');
+});
+
+it('an answer that is under way finishes on the upstream it began on', async () => {
+  const s = await stage();
+  s.up1.wire = { eventDelayMs: 250 };
+  const terminal = await openSession(s.machine);
+  s.up1.play('slow', ['the slow answer of the first one']);
+  await terminal.submit('play:slow');
+  await s.up1.waitFor((request) => request.raw.includes('play:slow') && request.body?.stream === true);
+  await s.machine.midswap(['use', 'up2']);
+  await terminal.waitFor('the slow answer of the first one');
+  await askFor(terminal, 'and now', 'reply from up2');
+});
+
+it('a fixed session refuses to be switched and stays where it is', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine, '--no-dynamic');
+  const use = await s.machine.midswap(['use', 'up2']);
+  expect(use.code).not.toBe(0);
+  expect(use.stderr).toMatch(/fixed|dynamic/);
+  await askFor(terminal, 'a question', 'reply from up1');
+});
+
+it('an unknown name switches nothing and says what is near', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  const use = await s.machine.midswap(['use', 'upp2']);
+  expect(use.code).not.toBe(0);
+  expect(use.stderr).toContain('up2');
+  await askFor(terminal, 'a question', 'reply from up1');
+});
+
+it('of several sessions one is switched and the others stay', async () => {
+  const s = await stage();
+  const terminals = await Promise.all([openSession(s.machine), openSession(s.machine), openSession(s.machine)]);
+  const list = await sessions(s.machine);
+  expect(new Set(list.map((session) => session.id)).size).toBe(3);
+  const ambiguous = await s.machine.midswap(['use', 'up2']);
+  expect(ambiguous.code).not.toBe(0);
+  for (const { id } of list) expect(ambiguous.stderr).toContain(id);
+  const chosen = list[1]?.id ?? '';
+  expect((await s.machine.midswap(['use', 'up2', '--session', chosen])).code).toBe(0);
+  const after = await sessions(s.machine);
+  expect(after.filter((session) => session.reference === 'up2').map((session) => session.id)).toEqual([chosen]);
+  await Promise.all(terminals.map((terminal) => terminal.submit('hello')));
+  const screens = await Promise.all(terminals.map((terminal) => terminal.waitFor(/reply from up[12]/)));
+  expect(screens.filter((screen) => screen.includes('reply from up2'))).toHaveLength(1);
+  expect((await s.machine.midswap(['use', 'up2', '--all'])).code).toBe(0);
+  expect((await sessions(s.machine)).map((session) => session.reference)).toEqual(['up2', 'up2', 'up2']);
+});
+
+it('Esc closes the request to the upstream within 100 ms', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  s.up1.fail({
+    mode: 'stall',
+    afterEvents: 4,
+    times: 3,
+    match: { when: (request) => request.raw.includes('wait-here') },
+  });
+  await terminal.submit('wait-here');
+  const request = await s.up1.waitFor((one) => one.raw.includes('wait-here') && one.sentBytes > 400);
+  await terminal.waitFor('esc to interrupt');
+  const at = performance.now();
+  await terminal.keys('Escape');
+  await until('the upstream saw the end', () => request.closedAtMs !== undefined, 2_000);
+  expect((request.closedAtMs ?? Number.NaN) - at).toBeLessThan(100);
+  await askFor(terminal, 'go on', 'reply from up1');
+});
+
+it('/model takes what is listed and what resolves, and refuses what does not', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  const before = turns(s);
+  await terminal.submit('/model no-such-model-anywhere');
+  await terminal.waitFor(/not found|does not exist|is not a|invalid|may not exist/i);
+  expect(turns(s)).toBe(before);
+  await terminal.idle(300);
+  await terminal.submit('/model up2');
+  await terminal.waitFor(/[Ss]et model to/);
+  expect(turns(s)).toBe(before);
+  await terminal.idle(300);
+  await askFor(terminal, 'a question', 'reply from up2');
+});
