@@ -7,7 +7,7 @@ async function stage(): Promise<{ up1: ScriptedUpstream; machine: Installation }
   onTestFinished(() => up1.close());
   return {
     up1,
-    machine: await install({ upstreams: { up1 }, provider: '    timeouts: { idle: 1s, first_byte: 3s }' }),
+    machine: await install({ upstreams: { up1 }, provider: '    timeouts: { idle_ms: 1000, first_byte_ms: 3000 }' }),
   };
 }
 

@@ -26,8 +26,13 @@ export interface Installation extends ClientHome {
 export interface InstallationOptions extends HomeOptions {
   /** Profile name to upstream. Each becomes a provider of the same name and a profile. */
   readonly upstreams: Readonly<Record<string, ScriptedUpstream>>;
+  /** An upstream that is declared to be Anthropic itself, with a key: provider and profile `genuine`. */
+  readonly genuine?: ScriptedUpstream;
   /** Further lines of the configuration, top level. */
   readonly config?: string;
+  /** Further entries, indented by two. */
+  readonly extraProviders?: string;
+  readonly extraProfiles?: string;
   /** Further fields of each provider, indented by four. */
   readonly provider?: string;
   readonly protocol?: 'anthropic-messages' | 'openai-chat';
@@ -41,7 +46,7 @@ export function keyOf(name: string): string {
 /** A user's machine: a home, a project, the real client and a configuration whose providers are the upstreams. */
 export async function install(options: InstallationOptions): Promise<Installation> {
   const names = Object.keys(options.upstreams);
-  const keys = Object.fromEntries(names.map((name) => [`${name.toUpperCase()}_KEY`, keyOf(name)]));
+  const keys = Object.fromEntries([...names, 'genuine'].map((name) => [`${name.toUpperCase()}_KEY`, keyOf(name)]));
   const machine = clientHome(options);
   const midswapHome = join(machine.home, 'midswap');
   writeFiles(midswapHome, { 'config.yaml': configOf(options) });
@@ -65,8 +70,15 @@ function configOf(options: InstallationOptions): string {
     lines.push(`    auth: { type: bearer, keys: ["env:${name.toUpperCase()}_KEY"] }`);
     if (options.provider) lines.push(options.provider);
   }
+  if (options.genuine) {
+    lines.push('  genuine:', '    protocol: anthropic-messages', `    base_url: ${options.genuine.url}`);
+    lines.push('    auth: { type: x-api-key, keys: ["env:GENUINE_KEY"] }', '    quirks: { anthropic_genuine: true }');
+  }
+  if (options.extraProviders) lines.push(options.extraProviders);
   lines.push('profiles:');
-  for (const name of names) lines.push(`  ${name}: { provider: ${name}, models: { sonnet: ${name}-model } }`);
+  for (const name of names) lines.push(`  ${name}: { provider: ${name}, models: { default: ${name}-model } }`);
+  if (options.genuine) lines.push('  genuine: { provider: genuine }');
+  if (options.extraProfiles) lines.push(options.extraProfiles);
   lines.push(`default_profile: ${names[0]}`);
   if (options.config) lines.push(options.config);
   return `${lines.join('\n')}\n`;
