@@ -33,6 +33,11 @@ class ConversationMemory implements Provenance {
     return maker !== undefined && maker !== GENUINE;
   }
 
+  makerOf(signature: string): string | undefined {
+    const maker = this.#makers.get(hashOf(signature));
+    return maker === GENUINE ? undefined : maker;
+  }
+
   remember(signature: string, provider: string, genuine: boolean): void {
     const hash = hashOf(signature);
     const maker = genuine ? GENUINE : provider;

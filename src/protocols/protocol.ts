@@ -32,6 +32,8 @@ export interface Provenance {
   isGenuine(signature: string): boolean;
   /** The signature was produced by another provider that made its own (`kimi`). */
   isForeign(signature: string): boolean;
+  /** Provider that produced a foreign signature, where that is remembered. */
+  makerOf?(signature: string): string | undefined;
   remember(signature: string, provider: string, genuine: boolean): void;
 }
 

@@ -1,0 +1,168 @@
+import { describe, expect, it } from 'vitest';
+import { envelope, thirdParty } from '../../test/support/messages-target.ts';
+import { readErrorBody, upstreamFault } from './upstream-error.ts';
+
+const target = thirdParty();
+const fault = (status: number, body: unknown, headers = {}) =>
+  upstreamFault(
+    status,
+    headers,
+    Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+    envelope(),
+    target,
+  );
+
+describe('the text of an error body', () => {
+  it.each([
+    ['{"error":"plain string"}', 'plain string'],
+    ['{"error":{"message":"bad","type":"invalid_request_error","param":null,"code":null}}', 'bad'],
+    ['{"message":"wrong_api_key","type":"too_many","param":"key","code":"wrong"}', 'wrong_api_key'],
+    [
+      '{"object":"error","message":"Expected last role User","type":"invalid_request_message_order","code":"3230"}',
+      'Expected last role User',
+    ],
+    ['{"detail":"not here"}', 'not here'],
+    ['{"detail":[{"loc":["body","messages"],"msg":"field required"}]}', 'body.messages: field required'],
+    ['{"code":20015,"message":"model disabled","data":null}', 'model disabled'],
+    [
+      '{"type":"error","error":{"type":"bad_request_error","message":"invalid params (2013)","http_code":"400"}}',
+      'invalid params (2013)',
+    ],
+    ['{"error":{"code":"1214","message":"messages is wrong"}}', 'messages is wrong'],
+    ['{"error":{"message":{"detail":"x"}}}', 'x'],
+    ['[{"error":{"code":429,"message":"from a list"}}]', 'from a list'],
+    ['{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"},"choices":null}', 'insufficient balance'],
+    ['{"data":null,"success":false,"error":"no"}', 'no'],
+    ['{"error":{"message":"{\\"error\\":{\\"message\\":\\"packed twice\\"}}"}}', 'packed twice'],
+    [
+      '{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"{\\"error\\":{\\"message\\":\\"slow down\\"}}"}}}',
+      'Provider returned error: slow down',
+    ],
+    ['{"error":"Bad Request","message":"the field x is wrong"}', 'Bad Request: the field x is wrong'],
+    ['just text', 'just text'],
+    [
+      '<html><head><title>502 Bad Gateway</title></head><body><h1>x</h1></body></html>',
+      '502 Bad Gateway (an HTML page)',
+    ],
+    ['<html><style>a{}</style><body><h1>Sorry</h1> no</body></html>', 'Sorry no'],
+    ['', ''],
+    ['{}', ''],
+    ['null', ''],
+    ['7', ''],
+  ])('%s', (body, message) => {
+    expect(readErrorBody(Buffer.from(body)).message).toBe(message);
+  });
+
+  it('is never an object put into a string, however the body is built', () => {
+    for (const body of [
+      '{"error":{}}',
+      '{"error":[]}',
+      '{"error":{"message":[]}}',
+      '{"message":{"a":{"b":{}}}}',
+      '[[[[]]]]',
+    ]) {
+      const { message, status } = fault(400, body);
+      expect(message).toBe('upstream returned 400 without a message');
+      expect(status).toBe(400);
+    }
+  });
+});
+
+describe('the fault of an error answer', () => {
+  it.each([
+    [400, 400, 'invalid_request_error', 'invalid_request'],
+    [401, 401, 'authentication_error', 'credential'],
+    [402, 402, 'billing_error', 'quota'],
+    [403, 403, 'permission_error', 'permission'],
+    [404, 404, 'not_found_error', 'model_missing'],
+    [408, 408, 'timeout_error', 'timeout_first_byte'],
+    [409, 409, 'conflict_error', 'invalid_request'],
+    [413, 413, 'request_too_large', 'too_large'],
+    [422, 400, 'invalid_request_error', 'invalid_request'],
+    [429, 429, 'rate_limit_error', 'rate_limit'],
+    [500, 500, 'api_error', 'server_error'],
+    [502, 502, 'api_error', 'server_error'],
+    [503, 503, 'overloaded_error', 'overloaded'],
+    [504, 504, 'timeout_error', 'timeout_first_byte'],
+    [520, 502, 'api_error', 'server_error'],
+    [524, 504, 'timeout_error', 'timeout_first_byte'],
+    [529, 529, 'overloaded_error', 'overloaded'],
+  ])('%i without words is told as %i %s', (status, told, type, failure) => {
+    expect(fault(status, '')).toMatchObject({ status: told, type, class: failure, upstreamStatus: status });
+  });
+
+  it('has the type of the status, whatever the provider calls it', () => {
+    for (const name of ['BadRequestError', 'bad_request_error', 'server_error', undefined]) {
+      expect(fault(400, { type: 'error', error: { type: name, message: 'no' } })).toMatchObject({
+        type: 'invalid_request_error',
+        message: 'no',
+      });
+    }
+  });
+
+  it('inside of a 200 takes status and class from code and type', () => {
+    expect(fault(200, { error: { code: 402, message: 'pay' } })).toMatchObject({ status: 402, class: 'quota' });
+    expect(fault(200, { error: { code: '429', message: 'wait' } })).toMatchObject({ status: 429, class: 'rate_limit' });
+    expect(fault(200, { error: { type: 'overloaded_error', message: 'x' } })).toMatchObject({
+      status: 529,
+      class: 'overloaded',
+    });
+    expect(fault(200, { error: { type: 'server_error', message: 'x' } })).toMatchObject({
+      status: 500,
+      class: 'server_error',
+    });
+    expect(fault(200, { error: { message: 'maximum context length is 4096 tokens', code: 400 } })).toMatchObject({
+      status: 400,
+      class: 'context_overflow',
+    });
+  });
+
+  it('of an overflow is a 400 in the words that the client compacts on', () => {
+    const text =
+      "This model's maximum context length is 128000 tokens. However, your messages resulted in 130011 tokens.";
+    for (const status of [400, 413, 500, 502]) {
+      expect(fault(status, { error: { message: text } })).toMatchObject({
+        status: 400,
+        type: 'invalid_request_error',
+        message: 'prompt is too long: 130011 tokens > 128000 maximum',
+      });
+    }
+  });
+
+  it('is not an overflow without words', () => {
+    expect(fault(400, '')).toMatchObject({
+      class: 'invalid_request',
+      message: 'upstream returned 400 without a message',
+    });
+  });
+
+  it('says which key and which model', () => {
+    expect(fault(401, { error: { message: 'Incorrect API key provided: sk-abcdefghijklmnop' } }).message).toBe(
+      'corp does not accept the key it was given: Incorrect API key provided: sk-[redacted]',
+    );
+    expect(fault(404, { error: { message: 'gone' } }).message).toBe(
+      'corp has no model "corp-large" (asked for as "claude-opus-5"): gone',
+    );
+    expect(fault(403, '<title>Just a moment...</title>').message).toContain('the edge of corp blocked the request');
+  });
+
+  it('carries no secret, not even a key without a known shape', () => {
+    const { message } = fault(400, {
+      error: { message: 'Invalid header Authorization: Bearer sk-live-aaaabbbb for corp-key-0123456789' },
+    });
+    expect(message).not.toMatch(/aaaabbbb|0123456789/);
+  });
+
+  it('says when a repeat is useless, and how long to wait', () => {
+    expect(
+      fault(429, { error: { code: 'insufficient_quota', message: 'You exceeded your current quota' } }),
+    ).toMatchObject({
+      status: 402,
+      type: 'billing_error',
+      shouldRetry: false,
+    });
+    expect(fault(429, { error: { message: 'wait' } }, { 'retry-after': '1.5' })).toMatchObject({ retryAfterS: 2 });
+    expect(fault(429, { error: { message: 'Please try again in 7s' } })).toMatchObject({ retryAfterS: 7 });
+    expect(fault(429, { error: { message: 'wait' } }).shouldRetry).toBeUndefined();
+  });
+});

@@ -1,0 +1,243 @@
+import type { AnthropicErrorType } from '../core/errors.ts';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
+import { canonicalOverflow, recogniseFailure } from '../core/failure-patterns.ts';
+import type { Envelope } from '../core/messages.ts';
+import { excerpt, redact } from '../core/redact.ts';
+import { type HeaderMap, retryAfterSeconds } from '../core/retry-after.ts';
+import type { Target } from '../core/target.ts';
+
+/** What an error body says, whatever its envelope. Empty strings where it says nothing. */
+export interface ErrorWords {
+  readonly message: string;
+  readonly type: string;
+  readonly code: string;
+}
+
+/**
+ * The fault that an error answer of a provider other than Anthropic is: class by wording and status, the Messages API's
+ * own type and status for it, the text of an overflow as the client knows it. For errors inside of a 200 give 200.
+ */
+export function upstreamFault(
+  status: number,
+  headers: HeaderMap,
+  body: Buffer | ErrorWords,
+  env: Envelope,
+  target: Target,
+): UpstreamFault {
+  const words = Buffer.isBuffer(body) ? readErrorBody(body) : body;
+  const effective = status === 200 ? statusInside(words) : status;
+  const found = recogniseFailure(effective, [words.code, words.type, words.message].join(' ').trim());
+  const text = words.message || `upstream returned ${status} without a message`;
+  const told = tell(found.class, text, effective, env, target);
+  const retryAfterS = retryAfterSeconds(headers, Buffer.isBuffer(body) ? body.toString('utf8', 0, 20_000) : text);
+  return {
+    class: told.class,
+    status: told.status,
+    type: told.type,
+    message: redact(told.message, keysOf(target)).slice(0, 2000),
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
+    ...(found.shouldRetry === false ? { shouldRetry: false } : {}),
+    upstreamStatus: status,
+  };
+}
+
+interface Told {
+  readonly class: FailureClass;
+  readonly status: number;
+  readonly type: AnthropicErrorType;
+  readonly message: string;
+}
+
+/** How the client is told: it retries by status and compacts by wording, so both are part of the contract with it. */
+function tell(failure: FailureClass, text: string, status: number, env: Envelope, target: Target): Told {
+  const told = (code: number, type: AnthropicErrorType, message = text): Told => ({
+    class: failure,
+    status: code,
+    type,
+    message,
+  });
+  const { provider } = target;
+  switch (failure) {
+    case 'context_overflow':
+    case 'output_overflow': {
+      const overflow = canonicalOverflow(text, {
+        tokens: Math.ceil(env.raw.length / 4),
+        window: target.data.contextWindow,
+      });
+      return { ...overflow, status: 400, type: 'invalid_request_error' };
+    }
+    case 'credential':
+      return told(401, 'authentication_error', `${provider} does not accept the key it was given: ${text}`);
+    case 'quota':
+      return told(402, 'billing_error', `${provider}: ${text}`);
+    case 'permission':
+      return told(
+        403,
+        'permission_error',
+        isEdge(text) ? `the edge of ${provider} blocked the request: ${text}` : `${provider}: ${text}`,
+      );
+    case 'model_missing':
+      return told(
+        404,
+        'not_found_error',
+        `${provider} has no model "${target.model ?? env.model}" (asked for as "${env.model}"): ${text}`,
+      );
+    case 'rate_limit':
+      return told(429, 'rate_limit_error');
+    case 'overloaded':
+      return told(status === 503 ? 503 : 529, 'overloaded_error');
+    case 'too_large':
+      return told(413, 'request_too_large');
+    case 'timeout_first_byte':
+    case 'timeout_connect':
+      return told(status === 408 ? 408 : 504, 'timeout_error');
+    case 'server_error':
+      return told(status >= 500 && status < 520 ? status : 502, 'api_error');
+    default:
+      if (status === 409) return told(409, 'conflict_error');
+      return told(status >= 400 && status < 500 && status !== 422 ? status : 400, 'invalid_request_error');
+  }
+}
+
+const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  bad_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  timeout_error: 504,
+  overloaded_error: 529,
+};
+
+/** Status of an error that came inside of a 200: from a numeric code or the name of its type. */
+function statusInside({ code, type }: ErrorWords): number {
+  const number = Number(code);
+  if (number >= 400 && number < 600) return number;
+  return STATUS_OF_TYPE[type] ?? STATUS_OF_TYPE[code] ?? 500;
+}
+
+function isEdge(text: string): boolean {
+  return /just a moment|cloudflare|javascript/i.test(text);
+}
+
+function keysOf({ credential }: Target): string[] {
+  return credential.kind === 'keys' ? credential.keys.map((key) => key.reveal()) : [];
+}
+
+/** The human text of an error body and what classifies it; never throws, never gives `[object Object]`. */
+export function readErrorBody(body: Buffer): ErrorWords {
+  const text = body.toString('utf8', 0, 1 << 20).trim();
+  try {
+    return readErrorValue(JSON.parse(text));
+  } catch {
+    return { message: text.startsWith('<') ? pageText(text) : excerpt(text), type: '', code: '' };
+  }
+}
+
+/** The same for parsed JSON. */
+export function readErrorValue(value: unknown): ErrorWords {
+  return dig(value, 0);
+}
+
+const DEEPEST = 4;
+const TEXT_FIELDS = [
+  'message',
+  'detail',
+  'msg',
+  'error_msg',
+  'error_message',
+  'errorMessage',
+  'status_msg',
+  'error_description',
+  'description',
+  'title',
+];
+/** Fields that hold the error itself, the more telling first. */
+const NESTED_FIELDS = ['error', 'errors', 'base_resp', 'detail', 'message', 'response', 'data'];
+
+function dig(value: unknown, depth: number): ErrorWords {
+  if (typeof value === 'string') return digText(value, depth);
+  if (typeof value !== 'object' || value === null || depth > DEEPEST) return { message: '', type: '', code: '' };
+  if (Array.isArray(value)) return digList(value, depth);
+  const fields = value as Record<string, unknown>;
+  const own = {
+    type: word(fields.type === 'error' ? '' : fields.type),
+    code: word(fields.code ?? fields.status_code ?? fields.http_code ?? ''),
+  };
+  for (const name of NESTED_FIELDS) {
+    const nested = fields[name];
+    if (typeof nested !== 'object' || nested === null) continue;
+    const found = dig(nested, depth + 1);
+    if (found.message === '') continue;
+    return { message: found.message + rawReason(nested), type: found.type || own.type, code: found.code || own.code };
+  }
+  if (typeof fields.error === 'string' && fields.error !== '') {
+    const found = dig(fields.error, depth + 1);
+    const better = TEXT_FIELDS.map((name) => fields[name]).find((text) => typeof text === 'string' && text !== '');
+    return {
+      message: better === undefined ? found.message : `${found.message}: ${better as string}`,
+      type: found.type || own.type,
+      code: found.code || own.code,
+    };
+  }
+  for (const name of TEXT_FIELDS) {
+    const text = fields[name];
+    if (typeof text !== 'string' || text === '') continue;
+    const found = dig(text, depth + 1);
+    return { message: found.message, type: found.type || own.type, code: found.code || own.code };
+  }
+  return { message: '', ...own };
+}
+
+/** Text that may itself be the JSON of another error, as relays pack it. */
+function digText(text: string, depth: number): ErrorWords {
+  const start = text.indexOf('{');
+  if (start !== -1 && depth <= DEEPEST && text.endsWith('}')) {
+    try {
+      const found = dig(JSON.parse(text.slice(start)), depth + 1);
+      if (found.message !== '') return found;
+    } catch {
+      // Braces in a text are no JSON.
+    }
+  }
+  return { message: excerpt(text, 1500), type: '', code: '' };
+}
+
+/** FastAPI lists what is wrong with each field; others give a list of errors. */
+function digList(list: readonly unknown[], depth: number): ErrorWords {
+  const found = list.slice(0, 3).map((item) => {
+    const words = dig(item, depth + 1);
+    const place = (item as { loc?: unknown } | null)?.loc;
+    return Array.isArray(place) ? { ...words, message: `${place.join('.')}: ${words.message}` } : words;
+  });
+  const message = found
+    .map((words) => words.message)
+    .filter((text) => text !== '')
+    .join('; ');
+  return { message, type: found[0]?.type ?? '', code: found[0]?.code ?? '' };
+}
+
+/** OpenRouter puts the provider's own words beside its "Provider returned error". */
+function rawReason(nested: object): string {
+  const { metadata } = nested as { metadata?: { raw?: unknown } | null };
+  if (typeof metadata !== 'object' || metadata === null || typeof metadata.raw !== 'string') return '';
+  const { message } = digText(metadata.raw, 1);
+  return message === '' ? '' : `: ${message}`;
+}
+
+function word(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** Title of an HTML page, else its visible text. */
+function pageText(html: string): string {
+  const title = /<title[^>]*>([^<]{1,200})/i.exec(html)?.[1];
+  const visible = html
+    .slice(0, 20_000)
+    .replace(/<(script|style)[^>]*>[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<[^>]{0,2000}>/g, ' ');
+  return excerpt(title === undefined ? visible : `${title} (an HTML page)`);
+}
