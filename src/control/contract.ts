@@ -7,6 +7,9 @@ import type { Slot } from '../core/slot.ts';
 /** Prefix of every route; a change that breaks a reader gets a new number. */
 export const CONTROL_PREFIX = '/control/v1';
 
+/** Variable of a launched client that names its session; hooks, shims and `use` find their gateway by it. */
+export const SESSION_VARIABLE = 'MIDSWAP_SESSION';
+
 export interface GatewayInfo {
   readonly gateway: string;
   readonly version: string;

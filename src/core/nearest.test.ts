@@ -14,8 +14,8 @@ describe('nearest', () => {
     expect(nearest(word, ['anthropic', 'deepseek', 'minimax', 'sessions'])).toBe(name);
   });
 
-  it.each(['variables', 'x', 'deep', ''])('%j is near nothing', (word) => {
-    expect(nearest(word, ['anthropic', 'deepseek', 'minimax'])).toBeUndefined();
+  it.each(['variables', 'x', 'go', 'deep', ''])('%j is near nothing', (word) => {
+    expect(nearest(word, ['anthropic', 'deepseek', 'minimax', 'g5'])).toBeUndefined();
   });
 
   it('one dropped character of a long name is found again', () => {

@@ -1,10 +1,11 @@
 /**
  * The name that a mistyped word was probably meant to be, by edit distance with swaps of neighbours counted once;
- * `undefined` when nothing is near. A third of the word may differ, three characters at most. Case does not count.
+ * `undefined` when nothing is near. A third of the word may differ, three characters at most; in a word of one or two
+ * characters nothing may. Case does not count.
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase();
-  const limit = Math.min(3, Math.max(1, Math.floor(wanted.length / 3)));
+  const limit = Math.min(3, Math.floor(wanted.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const name of names) {

@@ -1,0 +1,187 @@
+import type { App } from './app.ts';
+import type { Output } from './output.ts';
+
+/** Options as the parser gives them: by camel-case name. */
+export type Options = Readonly<Record<string, string | boolean | undefined>>;
+
+/** One command, as data: help, parser and completions are made of it. `run` loads what it needs. */
+export interface Command {
+  readonly name: string;
+  /** Arguments in the parser's notation: `[reference]`, `[words...]`. */
+  readonly args?: string;
+  readonly summary: string;
+  /** Flags in the parser's notation, with what they do. Every command has `--json` and `--help` beside them. */
+  readonly options?: readonly (readonly [flags: string, description: string])[];
+  readonly examples: readonly string[];
+  run(app: App, out: Output, words: readonly string[], options: Options): Promise<number>;
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'use',
+    args: '[reference]',
+    summary: 'switch a running session to a profile, an alias or provider:model',
+    options: [
+      ['--session <id>', 'the session: its id, the start of it, or the pid of its client'],
+      ['--all', 'every session that can be switched'],
+      ['--slot <slot>', 'one slot only: opus, sonnet, haiku, fable, subagent, classifier'],
+      ['--undo', 'back to what was selected before'],
+      ['--dry-run', 'tell what the switch would mean and change nothing'],
+    ],
+    examples: ['use deepseek', 'use deepseek:deepseek-reasoner --slot opus', 'use --undo', 'use max --dry-run'],
+    run: async (app, out, [reference], options) =>
+      (await import('./commands/use.ts')).use(app, out, reference, {
+        session: text(options.session),
+        all: options.all === true,
+        slot: text(options.slot),
+        undo: options.undo === true,
+        dryRun: options.dryRun === true,
+      }),
+  },
+  {
+    name: 'sessions',
+    args: '[words...]',
+    summary: 'list, show, switch, follow and stop sessions',
+    options: [
+      ['--yes', 'kill without asking'],
+      ['--slot <slot>', 'with use: one slot only'],
+      ['--undo', 'with use: back to what was selected before'],
+      ['--dry-run', 'with use: tell and change nothing'],
+    ],
+    examples: [
+      'sessions',
+      'sessions k3f9',
+      'sessions k3 use deepseek',
+      'sessions k3 events',
+      'sessions k3 kill',
+      'sessions all kill --yes',
+    ],
+    run: async (app, out, words, options) =>
+      (await import('./commands/sessions.ts')).sessions(app, out, words, {
+        yes: options.yes === true,
+        slot: text(options.slot),
+        undo: options.undo === true,
+        dryRun: options.dryRun === true,
+      }),
+  },
+  {
+    name: 'serve',
+    summary: 'run the gateway on its own, in the foreground',
+    options: [
+      ['--host <address>', 'where to listen: 127.0.0.1'],
+      ['--port <number>', 'port; a free one without it'],
+      ['--config <file>', 'another configuration file'],
+    ],
+    examples: ['serve', 'serve --port 8484'],
+    run: async (app, out, _, options) =>
+      (await import('./commands/serve.ts')).serve(app, out, {
+        host: text(options.host),
+        port: text(options.port),
+        config: text(options.config),
+      }),
+  },
+  {
+    name: 'profile',
+    args: '[action] [name]',
+    summary: 'list the profiles, or show one',
+    examples: ['profile list', 'profile show deepseek', 'profile list --json'],
+    run: async (app, out, [action, name]) => (await import('./commands/profile.ts')).profile(app, out, action, name),
+  },
+  {
+    name: 'providers',
+    summary: 'the providers that are known, with the keys they want',
+    examples: ['providers', 'providers --json'],
+    run: async (app, out) => (await import('./commands/providers.ts')).providers(app, out),
+  },
+  {
+    name: 'models',
+    args: '[provider]',
+    summary: 'the models that providers and profiles name',
+    examples: ['models', 'models deepseek'],
+    run: async (app, out, [provider]) => (await import('./commands/providers.ts')).models(app, out, provider),
+  },
+  {
+    name: 'explain',
+    args: '[reference]',
+    summary: 'the plan for a request: which rule, which target, which deviations',
+    options: [
+      ['--model <name>', 'the model that the client asks for'],
+      ['--file <request.json>', 'a request; - reads it from standard input'],
+    ],
+    examples: ['explain --model claude-opus-5', 'explain deepseek --file request.json'],
+    run: async (app, out, [reference], options) =>
+      (await import('./commands/explain.ts')).explain(app, out, {
+        reference,
+        model: text(options.model),
+        file: text(options.file),
+      }),
+  },
+  {
+    name: 'config',
+    args: '[action]',
+    summary: 'where the configuration is, whether it is right, and where each value comes from',
+    options: [['--origin', 'with show: where each value comes from']],
+    examples: ['config path', 'config check', 'config show --origin', 'config edit', 'config schema'],
+    run: async (app, out, [action], options) =>
+      (await import('./commands/config.ts')).config(app, out, action, options.origin === true),
+  },
+  {
+    name: 'plugin',
+    args: '[action]',
+    summary: 'the plugin by which a client switches from inside',
+    examples: ['plugin path', 'plugin install'],
+    run: async (app, out, [action]) => (await import('./commands/plugin.ts')).plugin(app, out, action),
+  },
+  {
+    name: 'hook',
+    args: '<event>',
+    summary: "the client's hooks, which call this: prompt",
+    examples: ['hook prompt < input.json'],
+    run: async (app, _, [event]) => (await import('./commands/hook.ts')).hook(app, event),
+  },
+  {
+    name: 'statusline',
+    summary: "the client's status line, which calls this",
+    examples: ['statusline', 'statusline --json'],
+    run: async (app, out) => (await import('./commands/statusline.ts')).statusline(app, out),
+  },
+  {
+    name: 'doctor',
+    summary: 'look for what would keep a session from working',
+    options: [['--fix', 'put right what can be, without asking']],
+    examples: ['doctor', 'doctor --fix', 'doctor --json'],
+    run: async (app, out, _, options) => (await import('./commands/doctor.ts')).doctor(app, out, options.fix === true),
+  },
+  {
+    name: 'demo',
+    summary: 'a conversation that is switched in the middle, without key or network',
+    examples: ['demo', 'demo --json'],
+    run: (app, out) => app.demo(out),
+  },
+  {
+    name: 'claude',
+    args: '[args...]',
+    summary: 'Claude Code behind the gateway, every argument untouched',
+    examples: ['claude -p "hello"', 'claude config list', 'claude mcp list'],
+    // Taken before the parser, which would look at the arguments.
+    run: async (app, _, words) => (await import('./commands/launch.ts')).dropIn(app, words),
+  },
+  {
+    name: 'version',
+    summary: 'the version',
+    examples: ['version'],
+    run: async (app, out) => {
+      if (out.json) out.data({ version: app.version });
+      else out.line(app.version);
+      return 0;
+    },
+  },
+];
+
+export function findCommand(name: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}
+
+function text(value: string | boolean | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

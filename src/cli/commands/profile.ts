@@ -1,0 +1,90 @@
+import { listAliases, listProfiles } from '../../control/choices.ts';
+import type { ProfileInfo } from '../../control/contract.ts';
+import { describeSlots, describeTokens } from '../../control/wording.ts';
+import { MidswapError } from '../../core/errors.ts';
+import { nearest } from '../../core/nearest.ts';
+import type { App } from '../app.ts';
+import type { Output } from '../output.ts';
+
+/** `profile list`, `profile show NAME`. */
+export async function profile(
+  app: App,
+  out: Output,
+  action: string | undefined,
+  name: string | undefined,
+): Promise<number> {
+  const { snapshot } = await app.configuration();
+  const profiles = listProfiles(snapshot);
+  if (action === undefined || action === 'list') {
+    return list(out, profiles, listAliases(snapshot), snapshot.settings.defaultProfile);
+  }
+  if (action !== 'show') {
+    throw new MidswapError('usage', `profile does not know "${action}"`, { hint: 'profile list | show NAME' });
+  }
+  if (name === undefined)
+    throw new MidswapError('usage', 'profile show needs a name', { hint: 'midswap profile list' });
+  const found = profiles.find((one) => one.name.toLowerCase() === name.toLowerCase());
+  if (found) return show(out, found);
+  const near = nearest(name, snapshot.profiles.keys());
+  throw new MidswapError('unknown_reference', `there is no profile "${name}"`, {
+    hint: near === undefined ? 'midswap profile list' : `did you mean ${near}?`,
+  });
+}
+
+function list(
+  out: Output,
+  profiles: readonly ProfileInfo[],
+  aliases: ReturnType<typeof listAliases>,
+  defaultProfile: string | undefined,
+): number {
+  if (out.json) {
+    out.data({ default: defaultProfile ?? null, profiles, aliases });
+    return 0;
+  }
+  const isDefault = ({ name }: ProfileInfo) => name.toLowerCase() === defaultProfile?.toLowerCase();
+  // What works first: a catalogue is long, and most of it has no key on any one machine.
+  const sorted = [...profiles].sort((a, b) => Number(a.unusable !== null) - Number(b.unusable !== null));
+  out.table(
+    ['', 'PROFILE', 'PROVIDER', 'GOES TO', ''],
+    sorted.map((one) => [
+      isDefault(one) ? '>' : '',
+      one.name,
+      one.provider,
+      one.unusable === null ? describeSlots(one.slots) : out.paint('dim', describeSlots(one.slots)),
+      one.unusable === null ? '' : out.paint('yellow', one.unusable),
+    ]),
+  );
+  if (aliases.length === 0) return 0;
+  out.line();
+  out.table(
+    ['ALIAS', 'MEANS'],
+    aliases.map(({ name, reference }) => [name, reference]),
+  );
+  return 0;
+}
+
+function show(out: Output, profile: ProfileInfo): number {
+  if (out.json) {
+    out.data(profile);
+    return 0;
+  }
+  const facts: [string, string][] = [
+    ['profile', profile.name],
+    ['provider', profile.provider],
+    ['credential', profile.auth],
+    ['fallback', profile.fallback.join(', ') || 'none'],
+  ];
+  if (profile.unusable !== null) facts.push(['unusable', out.paint('yellow', profile.unusable)]);
+  for (const [name, value] of facts) out.line(`${out.paint('dim', name.padEnd(14))}${value}`);
+  out.line();
+  out.table(
+    ['SLOT', 'MODEL', 'UPSTREAM', 'WINDOW'],
+    profile.slots.map(({ slot, model, host, window }) => [
+      slot,
+      model ?? 'as asked',
+      host,
+      window === null ? 'unknown' : describeTokens(window),
+    ]),
+  );
+  return 0;
+}

@@ -1,0 +1,111 @@
+import { type ControlEndpoint, callControl } from '../../control/client.ts';
+import { SESSION_VARIABLE, type UseAllResult, type UseRequest, type UseResult } from '../../control/contract.ts';
+import { discover, findOwnEndpoint, pickSession } from '../../control/discovery.ts';
+import { describeSwitch } from '../../control/wording.ts';
+import { MidswapError } from '../../core/errors.ts';
+import { isSlot, SLOTS, type Slot } from '../../core/slot.ts';
+import type { App } from '../app.ts';
+import type { Output } from '../output.ts';
+
+export interface UseOptions {
+  readonly session?: string | undefined;
+  readonly all?: boolean | undefined;
+  readonly slot?: string | undefined;
+  readonly undo?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+/** Switches one session or all; resolves to the exit code. */
+export async function use(app: App, out: Output, reference: string | undefined, options: UseOptions): Promise<number> {
+  const request = readRequest(reference, options);
+  if (options.all) return useAll(app, out, request);
+  const { id, endpoint } = await findSession(app, options.session);
+  const result = await callControl<UseResult>(endpoint, 'POST', `/sessions/${id}/use`, request);
+  if (out.json) out.data(result);
+  else out.line(`${id}: ${result.dryRun ? 'would switch ' : ''}${describeSwitch(result)}`);
+  return 0;
+}
+
+async function findSession(
+  app: App,
+  wanted: string | undefined,
+): Promise<{ readonly id: string; readonly endpoint: ControlEndpoint }> {
+  const stateDir = app.stateDir();
+  const inside = app.machine.env[SESSION_VARIABLE];
+  if (wanted === undefined && inside !== undefined) {
+    // The common case, from inside a session: one file is read, one request is made.
+    const endpoint = findOwnEndpoint(stateDir, inside);
+    if (endpoint) return { id: inside, endpoint };
+  }
+  const { sessions } = await discover(stateDir);
+  const { info, endpoint } = pickSession(sessions, wanted, inside);
+  return { id: info.id, endpoint };
+}
+
+async function useAll(app: App, out: Output, request: UseRequest): Promise<number> {
+  const { gateways } = await discover(app.stateDir());
+  const answers = await Promise.all(
+    gateways.map((gateway) => callControl<UseAllResult>(gateway, 'POST', '/sessions/use-all', request)),
+  );
+  const results = answers.flatMap((answer) => answer.results);
+  if (results.length === 0) {
+    throw new MidswapError('unknown_session', 'no session is running', { hint: 'start one with: midswap' });
+  }
+  if (out.json) out.data(results);
+  for (const entry of out.json ? [] : results) {
+    if (entry.ok)
+      out.line(`${entry.session}: ${entry.result.dryRun ? 'would switch ' : ''}${describeSwitch(entry.result)}`);
+    else out.note(`${entry.session}: ${entry.error.message}`);
+  }
+  return results.every(({ ok }) => ok) ? 0 : 1;
+}
+
+function readRequest(reference: string | undefined, options: UseOptions): UseRequest {
+  if (options.all && options.session !== undefined) throw usage('--all and --session exclude each other');
+  if (options.undo) {
+    if (reference !== undefined || options.slot !== undefined)
+      throw usage('--undo goes without a reference and --slot');
+    return { undo: true, ...(options.dryRun && { dryRun: true }) };
+  }
+  if (reference === undefined || reference.trim() === '') {
+    throw usage('use needs a profile, an alias or provider:model', 'midswap profile list');
+  }
+  return {
+    reference,
+    ...(options.slot !== undefined && { slot: readSlot(options.slot) }),
+    ...(options.dryRun && { dryRun: true }),
+  };
+}
+
+export function readSlot(text: string): Slot {
+  const slot = text.toLowerCase();
+  if (isSlot(slot)) return slot;
+  throw usage(`there is no slot "${text}"`, `slots: ${SLOTS.join(', ')}`);
+}
+
+function usage(message: string, hint = 'see: midswap use --help'): MidswapError {
+  return new MidswapError('usage', message, { hint });
+}
+
+/** `use` with plain arguments, read without the command parser; `undefined` where that is not enough. */
+export function readPlainUse(
+  args: readonly string[],
+): { readonly reference: string | undefined; readonly options: UseOptions; readonly json: boolean } | undefined {
+  let reference: string | undefined;
+  let json = false;
+  const options: { -readonly [Key in keyof UseOptions]: UseOptions[Key] } = {};
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at] as string;
+    if (word === '--undo') options.undo = true;
+    else if (word === '--all') options.all = true;
+    else if (word === '--dry-run') options.dryRun = true;
+    else if (word === '--json') json = true;
+    else if (word === '--session' || word === '--slot') {
+      const value = args[++at];
+      if (value === undefined || value.startsWith('-')) return undefined;
+      options[word === '--slot' ? 'slot' : 'session'] = value;
+    } else if (word.startsWith('-') || reference !== undefined) return undefined;
+    else reference = word;
+  }
+  return { reference, options, json };
+}
