@@ -124,7 +124,6 @@ class Upstream implements ScriptedUpstream {
   readonly #options: UpstreamOptions;
   readonly #scripts: Map<string, readonly Step[]>;
   readonly #sockets = new Set<Socket>();
-  readonly #waiting = new Set<() => void>();
   readonly #server = createServer((req, res) => void this.#serve(req, res));
   #faults: { fault: Fault; left: number }[] = [];
   #minted = 0;
@@ -172,26 +171,17 @@ class Upstream implements ScriptedUpstream {
     this.#faults = [];
   }
 
-  waitFor(fits: (request: UpstreamRequest) => boolean, timeoutMs = 10_000): Promise<UpstreamRequest> {
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        const found = this.requests.find(fits);
-        if (!found) return;
-        finish();
-        resolve(found);
-      };
-      const timer = setTimeout(() => {
-        finish();
+  async waitFor(fits: (request: UpstreamRequest) => boolean, timeoutMs = 10_000): Promise<UpstreamRequest> {
+    const until = performance.now() + timeoutMs;
+    for (;;) {
+      const found = this.requests.find(fits);
+      if (found) return found;
+      if (performance.now() > until) {
         const seen = this.requests.map((request) => `${request.method} ${request.url}`).join(', ');
-        reject(new Error(`${this.name}: no such request within ${timeoutMs} ms; seen: ${seen || 'none'}`));
-      }, timeoutMs);
-      const finish = (): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(look);
-      };
-      this.#waiting.add(look);
-      look();
-    });
+        throw new Error(`${this.name}: no such request within ${timeoutMs} ms; seen: ${seen || 'none'}`);
+      }
+      await sleep(2);
+    }
   }
 
   close(): Promise<void> {
@@ -209,10 +199,8 @@ class Upstream implements ScriptedUpstream {
     res.on('close', () => {
       request.endedAtMs ??= performance.now();
       if (!res.writableFinished) request.closedAtMs ??= performance.now();
-      this.#tell();
     });
     this.requests.push(request);
-    this.#tell();
     const fault = this.#takeFault(request);
     if (fault?.delayMs) await sleep(fault.delayMs);
     if (fault && 'status' in fault) return sendFault(res, fault);
@@ -275,10 +263,6 @@ class Upstream implements ScriptedUpstream {
     const found = this.#faults.find(({ fault, left }) => left > 0 && fits(fault.match ?? {}, request));
     if (found) found.left -= 1;
     return found?.fault;
-  }
-
-  #tell(): void {
-    for (const look of [...this.#waiting]) look();
   }
 }
 

@@ -51,7 +51,8 @@ export class Terminal {
   /** Types a line, waits until the program shows it, and sends it. */
   async submit(text: string): Promise<void> {
     await this.type(text);
-    await this.waitFor(text.slice(0, 40));
+    // The client moves a leading exclamation mark to the prompt: `! ls`.
+    await this.waitFor(text.replace(/^!/, '').slice(0, 40));
     await sleep(100);
     await this.keys('Enter');
   }
