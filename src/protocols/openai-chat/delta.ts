@@ -1,0 +1,88 @@
+import { isRecord } from './types.ts';
+
+/** What one chunk adds to the answer, whatever shape it came in. Within a chunk: reasoning, then text, then calls. */
+export interface Delta {
+  readonly reasoning: string;
+  readonly text: string;
+  readonly refusal: string;
+  readonly calls: readonly unknown[];
+  readonly details: readonly unknown[];
+  /** The chunk holds the whole message, not an addition. */
+  readonly isWhole: boolean;
+  readonly hasMedia: boolean;
+}
+
+const REASONING_FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking'] as const;
+
+/** The first choice of a chunk. Other choices cannot be told in one message. */
+export function firstChoice(chunk: Record<string, unknown>): Record<string, unknown> | undefined {
+  if (!Array.isArray(chunk.choices)) return undefined;
+  const choices: unknown[] = chunk.choices;
+  return choices
+    .filter(isRecord)
+    .find((choice) => choice.index === undefined || choice.index === null || choice.index === 0);
+}
+
+export function readDelta(choice: Record<string, unknown>): Delta | undefined {
+  const isWhole = !isRecord(choice.delta) && isRecord(choice.message);
+  const source = isRecord(choice.delta) ? choice.delta : choice.message;
+  if (!isRecord(source)) {
+    return typeof choice.text === 'string' && choice.text !== '' ? textDelta(choice.text) : undefined;
+  }
+  const parts = Array.isArray(source.content) ? source.content.filter(isRecord) : [];
+  const details = Array.isArray(source.reasoning_details) ? source.reasoning_details : [];
+  const calls = Array.isArray(source.tool_calls) ? source.tool_calls : [];
+  return {
+    reasoning: reasoningField(source) || partsText(parts, 'thinking') || detailsText(details),
+    text: typeof source.content === 'string' ? source.content : partsText(parts, 'text'),
+    refusal: typeof source.refusal === 'string' ? source.refusal : partsText(parts, 'refusal'),
+    calls: isRecord(source.function_call) ? [...calls, { index: calls.length, function: source.function_call }] : calls,
+    details,
+    isWhole,
+    hasMedia: hasMedia(source, parts),
+  };
+}
+
+function textDelta(text: string): Delta {
+  return { reasoning: '', text, refusal: '', calls: [], details: [], isWhole: false, hasMedia: false };
+}
+
+function reasoningField(source: Record<string, unknown>): string {
+  for (const field of REASONING_FIELDS) {
+    const value = source[field];
+    if (typeof value === 'string' && value !== '') return value;
+    if (isRecord(value)) {
+      const inner = value.content ?? value.text;
+      if (typeof inner === 'string' && inner !== '') return inner;
+    }
+  }
+  return '';
+}
+
+/** Text of content parts of one kind; a thinking part holds a string or parts of its own. */
+function partsText(parts: readonly Record<string, unknown>[], kind: 'text' | 'thinking' | 'refusal'): string {
+  return parts
+    .map((part) => {
+      if (part.type !== kind && !(kind === 'text' && part.type === 'output_text')) return '';
+      const value = part[kind] ?? part.text;
+      if (typeof value === 'string') return value;
+      return Array.isArray(value) ? partsText(value.filter(isRecord), 'text') : '';
+    })
+    .join('');
+}
+
+function detailsText(details: readonly unknown[]): string {
+  return details
+    .map((detail) => {
+      if (!isRecord(detail)) return '';
+      if (typeof detail.text === 'string') return detail.text;
+      return typeof detail.summary === 'string' ? detail.summary : '';
+    })
+    .join('');
+}
+
+function hasMedia(source: Record<string, unknown>, parts: readonly Record<string, unknown>[]): boolean {
+  if (Array.isArray(source.images) && source.images.length > 0) return true;
+  if (isRecord(source.audio) && typeof source.audio.data === 'string') return true;
+  return parts.some((part) => part.type === 'image_url' || part.type === 'image' || part.type === 'audio');
+}

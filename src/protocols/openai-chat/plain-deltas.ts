@@ -1,0 +1,98 @@
+import type { ChatAnswer } from './answer.ts';
+import { firstChoice } from './delta.ts';
+import { isRecord } from './types.ts';
+
+/** The inside of a JSON string that means the same wherever it is copied to: no quote, no control character, and of the
+ * escapes only the short ones. */
+const PLAIN = /^(?:[^"\\\p{Cc}]|\\["\\/bfnrt])*$/u;
+const LEARNING_TRIES = 16;
+const MARK = 'midswap\u2060mark';
+
+/**
+ * The short way for the chunks that streams mostly consist of: everything equal but for one text. Once such a chunk has
+ * been parsed, what stands before and behind its text is known; a chunk with the same bytes around another string is the
+ * same document with another text, so the string is copied and nothing is parsed.
+ */
+export class PlainDeltas {
+  #prefix: string | undefined;
+  #suffix = '';
+  #field: 'content' | 'reasoning' = 'content';
+  #misses = 0;
+
+  /** Adds the chunk to the answer, if it is one of those. */
+  tryCopy(text: string, answer: ChatAnswer): boolean {
+    if (this.#prefix === undefined || text.length < this.#prefix.length + this.#suffix.length) return false;
+    if (!text.startsWith(this.#prefix) || !text.endsWith(this.#suffix)) return false;
+    const json = text.slice(this.#prefix.length, text.length - this.#suffix.length);
+    if (json === '' || !PLAIN.test(json)) return false;
+    const isCopied = this.#field === 'content' ? answer.plainText(json) : answer.plainReasoning(json);
+    if (isCopied) this.#misses = 0;
+    return isCopied;
+  }
+
+  /** Learns from a parsed chunk. Gives up where no two chunks are alike. */
+  learn(text: string, chunk: Record<string, unknown>): void {
+    if (this.#misses >= LEARNING_TRIES) return;
+    const field = plainField(chunk);
+    if (field === undefined) return;
+    const span = stringSpan(text, field);
+    if (span === undefined) return;
+    const prefix = text.slice(0, span[0]);
+    const suffix = text.slice(span[1]);
+    if (prefix === this.#prefix && suffix === this.#suffix) return;
+    this.#misses += 1;
+    if (!isTemplate(prefix, suffix, field, chunk)) return;
+    this.#prefix = prefix;
+    this.#suffix = suffix;
+    this.#field = field === 'content' ? 'content' : 'reasoning';
+  }
+}
+
+const REASONING = ['reasoning_content', 'reasoning'];
+
+/** Name of the one field that says something in a chunk which says nothing else. */
+function plainField(chunk: Record<string, unknown>): string | undefined {
+  if (!hasNothing(chunk.usage) || chunk.error !== undefined || chunk.x_groq !== undefined) return undefined;
+  const choice = firstChoice(chunk);
+  if (choice === undefined || (chunk.choices as unknown[]).length !== 1 || !isRecord(choice.delta)) return undefined;
+  if (!hasNothing(choice.finish_reason) || !hasNothing(choice.usage) || choice.message !== undefined) return undefined;
+  if (!hasNothing(choice.stop_reason) || !hasNothing(choice.matched_stop)) return undefined;
+  let found: string | undefined;
+  for (const [key, value] of Object.entries(choice.delta)) {
+    if (key === 'role' || hasNothing(value)) continue;
+    if (found !== undefined || typeof value !== 'string') return undefined;
+    if (key !== 'content' && !REASONING.includes(key)) return undefined;
+    found = key;
+  }
+  return found;
+}
+
+function hasNothing(value: unknown): boolean {
+  return value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
+}
+
+/** Where the inside of the field's string stands. */
+function stringSpan(text: string, field: string): readonly [number, number] | undefined {
+  const match = new RegExp(`"${field}"\\s*:\\s*"`).exec(text);
+  if (match === null) return undefined;
+  const start = match.index + match[0].length;
+  let end = start;
+  while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+  return end < text.length ? [start, end] : undefined;
+}
+
+/** Proof by trial: with another text between the two ends, that text and nothing else is what changes. */
+function isTemplate(prefix: string, suffix: string, field: string, chunk: Record<string, unknown>): boolean {
+  try {
+    const probe: unknown = JSON.parse(`${prefix}${MARK}${suffix}`);
+    if (!isRecord(probe)) return false;
+    const delta = firstChoice(probe)?.delta;
+    if (!isRecord(delta) || delta[field] !== MARK) return false;
+    const original = firstChoice(chunk)?.delta;
+    if (!isRecord(original)) return false;
+    delta[field] = original[field];
+    return JSON.stringify(probe) === JSON.stringify(chunk);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,161 @@
+import type { TextToolCallFormat } from '../core/target.ts';
+import { NOTATIONS, type Notation, type SchemaOf, type TextToolCall } from './text-tool-formats.ts';
+
+export type TextItem =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'call'; readonly call: TextToolCall };
+
+const LONGEST_START = Math.max(...NOTATIONS.map((notation) => notation.start.length));
+
+/**
+ * Recovers tool calls that a model wrote into its text, in pieces cut anywhere. Only what is a whole call of a declared
+ * tool in an enabled notation becomes one. Everything else, in backticks, in code fences, half or malformed, comes out
+ * as the text it is.
+ */
+export class TextToolCalls {
+  readonly #notations: readonly Notation[];
+  readonly #schemaOf: SchemaOf;
+  #buffer = '';
+  /** Notations that the buffer may be the beginning of, and how far each was searched for its end. */
+  #open: { readonly notation: Notation; searched: number }[] = [];
+  #afterCall = false;
+  #ticks = '';
+  #inFence = false;
+
+  constructor(formats: readonly TextToolCallFormat[], schemaOf: SchemaOf) {
+    this.#notations = NOTATIONS.filter((notation) => formats.includes(notation.format));
+    this.#schemaOf = schemaOf;
+  }
+
+  /** Nothing is held back: text without `<` and backticks would pass unchanged. */
+  get isIdle(): boolean {
+    return this.#buffer === '' && !this.#afterCall;
+  }
+
+  push(text: string): TextItem[] {
+    this.#buffer += text;
+    const out: TextItem[] = [];
+    while (this.#buffer !== '' && this.#step(out, false));
+    return out;
+  }
+
+  /** The stream ended: a call that is not whole is text. */
+  end(): TextItem[] {
+    const out: TextItem[] = [];
+    while (this.#buffer !== '') {
+      if (this.#step(out, true)) continue;
+      if (this.#open.length > 0) this.#giveUp(out);
+      else this.#emit(this.#take(this.#buffer.length), out);
+    }
+    return out;
+  }
+
+  #step(out: TextItem[], isFinal: boolean): boolean {
+    return this.#open.length > 0 ? this.#inside(out) : this.#outside(out, isFinal);
+  }
+
+  #outside(out: TextItem[], isFinal: boolean): boolean {
+    if (this.#afterCall) {
+      this.#buffer = this.#buffer.trimStart();
+      if (this.#buffer === '') return false;
+      this.#afterCall = false;
+    }
+    const start = this.#nextStart();
+    if (start !== undefined) {
+      this.#emit(this.#take(start.at), out);
+      if (this.#isQuoted()) this.#emit(this.#take(start.length), out);
+      else this.#open = start.notations.map((notation) => ({ notation, searched: notation.start.length }));
+      return true;
+    }
+    const keep = isFinal ? this.#buffer.length : this.#partialStart();
+    this.#emit(this.#take(keep), out);
+    return false;
+  }
+
+  #inside(out: TextItem[]): boolean {
+    this.#open = this.#open.filter(({ notation, searched }) => {
+      // The head is decided early; behind it only the end is looked for.
+      return searched > notation.start.length + 64 || notation.head.test(this.#buffer.slice(notation.start.length));
+    });
+    if (this.#open.length === 0) {
+      this.#emit(this.#take(1), out);
+      return true;
+    }
+    for (const candidate of this.#open) {
+      const calls = this.#search(candidate);
+      if (calls === undefined) continue;
+      this.#open = [];
+      this.#afterCall = true;
+      for (const call of calls) out.push({ kind: 'call', call });
+      return true;
+    }
+    return false;
+  }
+
+  /** The calls up to the first end that makes sense; an end may also stand inside of an argument. */
+  #search(candidate: { readonly notation: Notation; searched: number }): TextToolCall[] | undefined {
+    const { notation } = candidate;
+    for (;;) {
+      const end = this.#buffer.indexOf(notation.end, candidate.searched);
+      if (end === -1) {
+        candidate.searched = Math.max(candidate.searched, this.#buffer.length - notation.end.length + 1);
+        return undefined;
+      }
+      const inside = this.#buffer.slice(notation.start.length, end);
+      const calls = notation.parse(inside, this.#schemaOf);
+      candidate.searched = end + notation.end.length;
+      if (calls?.every((call) => this.#schemaOf(call.name) !== undefined) === true) {
+        this.#buffer = this.#buffer.slice(candidate.searched);
+        return calls;
+      }
+    }
+  }
+
+  #giveUp(out: TextItem[]): void {
+    this.#open = [];
+    this.#emit(this.#take(1), out);
+  }
+
+  #nextStart(): { at: number; length: number; notations: Notation[] } | undefined {
+    let at = -1;
+    for (const { start } of this.#notations) {
+      const found = this.#buffer.indexOf(start);
+      if (found !== -1 && (at === -1 || found < at)) at = found;
+    }
+    if (at === -1) return undefined;
+    const notations = this.#notations.filter(({ start }) => this.#buffer.startsWith(start, at));
+    return { at, length: notations[0]?.start.length ?? 1, notations };
+  }
+
+  /** Length of the buffer without an end that may begin a notation. */
+  #partialStart(): number {
+    const from = Math.max(0, this.#buffer.length - LONGEST_START);
+    for (let at = this.#buffer.indexOf('<', from); at !== -1; at = this.#buffer.indexOf('<', at + 1)) {
+      const end = this.#buffer.slice(at);
+      if (this.#notations.some(({ start }) => start.startsWith(end))) return at;
+    }
+    return this.#buffer.length;
+  }
+
+  #take(length: number): string {
+    const taken = this.#buffer.slice(0, length);
+    this.#buffer = this.#buffer.slice(length);
+    return taken;
+  }
+
+  #isQuoted(): boolean {
+    return this.#inFence || this.#ticks !== '';
+  }
+
+  #emit(text: string, out: TextItem[]): void {
+    if (text === '') return;
+    // Three backticks in a row open or close a fence, wherever the pieces were cut.
+    for (const run of (this.#ticks + text).match(/`+/g) ?? []) if (run.length >= 3) this.#inFence = !this.#inFence;
+    const open = /`+$/.exec(this.#ticks + text)?.[0] ?? '';
+    if (open.length >= 3) this.#inFence = !this.#inFence;
+    this.#ticks = open;
+    const last = out.at(-1);
+    if (last?.kind === 'text') out[out.length - 1] = { kind: 'text', text: last.text + text };
+    else out.push({ kind: 'text', text });
+  }
+}
