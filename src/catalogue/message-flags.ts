@@ -1,5 +1,5 @@
 import type { Quirks } from '../core/target.ts';
-import { boolean, choice, type Flags, list, optionalInteger, optionalNumber } from './flags.ts';
+import { boolean, choice, type Flags, list, map, optionalInteger, optionalNumber } from './flags.ts';
 
 /**
  * Quirks of endpoints that speak the Messages API without being Anthropic. The defaults are the careful ones: what an
@@ -26,6 +26,7 @@ export const MESSAGE_FLAGS: Flags<Quirks['messages']> = {
     'no',
     '`output_config.effort` is understood; `not-when-thinking-off`: refused beside `thinking: disabled` and left out there.',
   ),
+  effortValues: map({}, "The provider's word for each of the client's efforts; one without a word goes out as it is."),
   outputFormat: boolean(false, '`output_config.format` (a JSON schema for the answer) is understood.'),
   cacheControl: boolean(true, '`cache_control` on blocks and tools is accepted, whether or not it has an effect.'),
   serverTools: list(

@@ -1,10 +1,16 @@
-import { CLOUD_PROVIDERS } from './cloud-providers.ts';
+import { CHAT_PROVIDERS } from './chat-providers.ts';
 import { HOSTING_PROVIDERS } from './hosting-providers.ts';
 import { LOCAL_PROVIDERS } from './local-providers.ts';
+import { MESSAGES_PROVIDERS } from './messages-providers.ts';
 import type { CatalogueEntry } from './provider.ts';
 
 /** Every provider that is known by name. Presets, prompts, tables and completions are derived from this list. */
-export const PROVIDERS: readonly CatalogueEntry[] = [...CLOUD_PROVIDERS, ...HOSTING_PROVIDERS, ...LOCAL_PROVIDERS];
+export const PROVIDERS: readonly CatalogueEntry[] = [
+  ...MESSAGES_PROVIDERS,
+  ...CHAT_PROVIDERS,
+  ...HOSTING_PROVIDERS,
+  ...LOCAL_PROVIDERS,
+];
 
 const BY_NAME: ReadonlyMap<string, CatalogueEntry> = new Map(
   PROVIDERS.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry] as const)),

@@ -45,6 +45,8 @@ export interface Quirks {
     readonly enabledThinking: boolean;
     /** `output_config.effort` is understood. `not-when-thinking-off`: rejected beside `thinking: disabled`. */
     readonly effort: 'yes' | 'no' | 'not-when-thinking-off';
+    /** From the client's effort to the provider's words; a missing one goes out as it is. */
+    readonly effortValues: Readonly<Record<string, string>>;
     /** `output_config.format` is understood. */
     readonly outputFormat: boolean;
     readonly cacheControl: boolean;

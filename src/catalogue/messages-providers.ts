@@ -1,0 +1,225 @@
+import { type CatalogueEntry, remote } from './provider.ts';
+import type { PartialQuirks } from './quirks.ts';
+
+/** Stands where a server refuses a turn with tool calls that has no reasoning, and none was kept. */
+const NO_REASONING_KEPT = '(reasoning not kept)';
+
+/** Three efforts instead of the client's five. */
+const LOW_HIGH_MAX = { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } as const;
+
+const KIMI_K2: PartialQuirks = { messages: { adaptiveThinking: false, effort: 'no' } };
+const MINIMAX_M2: PartialQuirks = { messages: { adaptiveThinking: false, enabledThinking: true } };
+/** Always thinks: an effort can be asked for, an end cannot. */
+const GLM_ALWAYS_THINKING: PartialQuirks = {
+  chat: {
+    thinkingParam: 'reasoning_effort',
+    effortValues: { none: 'low', ...LOW_HIGH_MAX },
+    thinkingByDefault: false,
+    keepThinking: false,
+  },
+};
+/** Companies that serve their own models, first of all in the Messages protocol. */
+export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
+  {
+    id: 'anthropic',
+    aliases: ['claude'],
+    name: 'Anthropic',
+    keyVariables: ['ANTHROPIC_API_KEY'],
+    endpoints: [remote('anthropic-messages', 'https://api.anthropic.com', 'x-api-key')],
+    models: {},
+    takesClientNames: true,
+    quirks: {
+      anthropicGenuine: true,
+      acceptsClientLogin: true,
+      messages: {
+        systemRole: 'keep',
+        adaptiveThinking: true,
+        effort: 'yes',
+        outputFormat: true,
+        serverTools: ['web_search', 'web_fetch', 'code_execution', 'bash_code_execution', 'tool_search', 'advisor'],
+        urlImages: true,
+        documents: true,
+        countTokens: true,
+      },
+    },
+    docs: 'https://docs.claude.com/en/api/messages',
+  },
+  {
+    id: 'deepseek',
+    name: 'DeepSeek',
+    keyVariables: ['DEEPSEEK_API_KEY'],
+    endpoints: [
+      remote('anthropic-messages', 'https://api.deepseek.com/anthropic', 'x-api-key'),
+      remote('openai-chat', 'https://api.deepseek.com/v1'),
+    ],
+    models: { opus: 'deepseek-v4-pro', sonnet: 'deepseek-flash', haiku: 'deepseek-flash', fable: 'deepseek-v4-pro' },
+    quirks: {
+      messages: {
+        historyThinking: 'require-on-tool-turns',
+        effort: 'not-when-thinking-off',
+        outputFormat: true,
+        serverTools: ['web_search'],
+        urlImages: true,
+      },
+      chat: {
+        reasoningField: 'reasoning_content',
+        reasoningReplay: 'tool-turns',
+        reasoningPlaceholder: NO_REASONING_KEPT,
+        thinkingParam: 'thinking',
+        effortValues: LOW_HIGH_MAX,
+        thinkingByDefault: true,
+        forcedToolWhileThinking: false,
+        structuredOutputs: 'json_object',
+        parallelToolCalls: false,
+        textToolCalls: ['dsml', 'deepseek'],
+        maxStopSequences: 16,
+      },
+    },
+    docs: 'https://api-docs.deepseek.com/guides/anthropic_api',
+  },
+  {
+    id: 'minimax',
+    name: 'MiniMax',
+    keyVariables: ['MINIMAX_API_KEY'],
+    endpoints: [
+      remote('anthropic-messages', 'https://api.minimaxi.com/anthropic'),
+      remote('openai-chat', 'https://api.minimaxi.com/v1'),
+    ],
+    regions: {
+      international: {
+        baseUrls: {
+          'anthropic-messages': 'https://api.minimax.io/anthropic',
+          'openai-chat': 'https://api.minimax.io/v1',
+        },
+      },
+    },
+    models: { opus: 'MiniMax-M3', sonnet: 'MiniMax-M3', haiku: 'MiniMax-M2.7', fable: 'MiniMax-M3' },
+    quirks: {
+      messages: { adaptiveThinking: true, enabledThinking: false, minTemperature: 0.01 },
+      chat: {
+        maxTokensField: 'max_completion_tokens',
+        reasoningField: 'think-tags',
+        reasoningReplay: 'always',
+        thinkTags: true,
+        thinkingParam: 'thinking',
+        thinkingOnValue: 'adaptive',
+        thinkingByDefault: true,
+        effortValues: {},
+        toolChoice: 'auto-only',
+        parallelToolCalls: false,
+        textToolCalls: ['minimax'],
+      },
+    },
+    modelQuirks: {
+      'MiniMax-M2.7': MINIMAX_M2,
+      'MiniMax-M2.7-highspeed': MINIMAX_M2,
+      'MiniMax-M2.5': MINIMAX_M2,
+      'MiniMax-M2.5-highspeed': MINIMAX_M2,
+    },
+    docs: 'https://platform.minimax.io/docs/api-reference/text-anthropic-api',
+  },
+  {
+    id: 'glm',
+    aliases: ['zhipu', 'zai', 'z.ai', 'bigmodel'],
+    name: 'GLM (Zhipu, Z.AI)',
+    keyVariables: ['ZHIPU_API_KEY', 'ZAI_API_KEY'],
+    endpoints: [
+      remote('anthropic-messages', 'https://open.bigmodel.cn/api/anthropic'),
+      remote('openai-chat', 'https://open.bigmodel.cn/api/paas/v4'),
+    ],
+    regions: {
+      international: {
+        baseUrls: {
+          'anthropic-messages': 'https://api.z.ai/api/anthropic',
+          'openai-chat': 'https://api.z.ai/api/paas/v4',
+        },
+        keyVariables: ['ZAI_API_KEY'],
+      },
+      'coding-plan': {
+        baseUrls: {
+          'anthropic-messages': 'https://api.z.ai/api/anthropic',
+          'openai-chat': 'https://api.z.ai/api/coding/paas/v4',
+        },
+      },
+    },
+    models: { opus: 'glm-5.3', sonnet: 'glm-5.3', haiku: 'glm-5.3-flash', fable: 'glm-5.3' },
+    quirks: {
+      messages: { effort: 'yes', effortValues: LOW_HIGH_MAX, countTokens: true },
+      chat: {
+        reasoningField: 'reasoning_content',
+        reasoningReplay: 'always',
+        thinkingParam: 'thinking',
+        thinkingByDefault: true,
+        keepThinking: true,
+        effortValues: {},
+        toolChoice: 'auto-only',
+        parallelToolCalls: false,
+        structuredOutputs: 'json_object',
+        textToolCalls: ['glm'],
+        maxStopSequences: 1,
+      },
+    },
+    modelQuirks: { 'glm-5.3': GLM_ALWAYS_THINKING, 'glm-5.3-flash': GLM_ALWAYS_THINKING },
+    docs: 'https://docs.z.ai/devpack/tool/claude',
+  },
+  {
+    id: 'kimi',
+    aliases: ['moonshot', 'moonshotai'],
+    name: 'Kimi (Moonshot)',
+    keyVariables: ['KIMI_API_KEY', 'MOONSHOT_API_KEY'],
+    endpoints: [
+      remote('anthropic-messages', 'https://api.moonshot.ai/anthropic'),
+      remote('openai-chat', 'https://api.moonshot.ai/v1'),
+    ],
+    regions: {
+      cn: {
+        baseUrls: {
+          'anthropic-messages': 'https://api.moonshot.cn/anthropic',
+          'openai-chat': 'https://api.moonshot.cn/v1',
+        },
+      },
+      'coding-plan': {
+        baseUrls: {
+          'anthropic-messages': 'https://api.kimi.com/coding',
+          'openai-chat': 'https://api.kimi.com/coding/v1',
+        },
+      },
+    },
+    models: { opus: 'kimi-k3', sonnet: 'kimi-k2.7-code', haiku: 'kimi-k2.6', fable: 'kimi-k3' },
+    quirks: {
+      messages: { adaptiveThinking: true, effort: 'yes', effortValues: LOW_HIGH_MAX, countTokens: true },
+      chat: {
+        reasoningField: 'reasoning_content',
+        reasoningReplay: 'tool-turns',
+        reasoningPlaceholder: NO_REASONING_KEPT,
+        thinkingParam: 'thinking',
+        thinkingByDefault: true,
+        effortValues: {},
+        forcedToolWhileThinking: false,
+        toolChoice: 'no-required',
+        parallelToolCalls: false,
+        structuredOutputs: 'json_object',
+        schemaDialect: 'moonshot',
+        textToolCalls: ['kimi'],
+        prefill: 'partial',
+        promptCacheKey: true,
+        urlImages: false,
+        // Thinking models take no other temperature than 1.
+        sampling: false,
+      },
+    },
+    modelQuirks: {
+      'kimi-k3': {
+        chat: {
+          thinkingParam: 'reasoning_effort',
+          effortValues: { none: 'low', ...LOW_HIGH_MAX },
+          thinkingByDefault: false,
+        },
+      },
+      'kimi-k2.7-code': { ...KIMI_K2, chat: { thinkingParam: 'none' } },
+      'kimi-k2.6': KIMI_K2,
+      'kimi-k2.5': KIMI_K2,
+    },
+    docs: 'https://platform.kimi.ai/docs/guide/agent-support',
+  },
+];
