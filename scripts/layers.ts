@@ -52,7 +52,12 @@ const AMBIGUOUS_NAMES = new Set(['anthropic', 'openai', 'sandbox', 'together', '
 export interface CatalogueNames {
   readonly ids: readonly string[];
   readonly keyVariables: readonly string[];
+  /** Values of declared quirks: a format or dialect may be named after the one who invented it. */
+  readonly quirkValues: readonly string[];
 }
+
+/** Layers that implement the formats and dialects which quirks name. */
+const KNOWS_FORMATS = new Set(['core', 'protocols']);
 
 /** Every break of the rules in the given files. */
 export function checkLayers(files: readonly SourceFile[], names: CatalogueNames): Violation[] {
@@ -131,7 +136,9 @@ function checkCatalogueNames(layer: string, tokens: Tokens, names: CatalogueName
   for (const literal of tokens.literals) {
     if (imports.has(literal.at)) continue;
     const id = ids.find((name) => literal.value.toLowerCase() === name);
-    if (id) report(literal.at, `"${id}" is a provider: what is special about it belongs in its catalogue entry`);
+    const isFormat = KNOWS_FORMATS.has(layer) && names.quirkValues.includes(literal.value);
+    if (id && (!isFormat || isComparedWithProvider(tokens.code, literal)))
+      report(literal.at, `"${id}" is a provider: what is special about it belongs in its catalogue entry`);
     const variable = names.keyVariables.find(
       (name) => !name.startsWith('ANTHROPIC_') && new RegExp(`\\b${name}\\b`).test(literal.value),
     );
@@ -143,6 +150,16 @@ function checkCatalogueNames(layer: string, tokens: Tokens, names: CatalogueName
   for (const found of tokens.code.matchAll(named)) {
     report(found.index, `"${found[0]}" names a provider: what is special about it belongs in its catalogue entry`);
   }
+}
+
+/** `target.provider === 'x'`, either way round, and `case 'x'` of a `switch` over a provider. */
+function isComparedWithProvider(code: string, { at, value }: Literal): boolean {
+  const before = code.slice(Math.max(0, at - 80), at);
+  const after = code.slice(at + value.length + 2, at + value.length + 82);
+  if (/\bprovider(?:\.id)?\s*[!=]==?\s*$/.test(before) || /^\s*[!=]==?\s*[\w.]*\bprovider\b/.test(after)) return true;
+  if (!/\bcase\s*$/.test(before)) return false;
+  const lastSwitch = /.*\bswitch\s*\(([^)]*)\)/s.exec(code.slice(0, at));
+  return /\bprovider\b/.test(lastSwitch?.[1] ?? '');
 }
 
 /** The literals that name a module: `from`, bare `import`, `import()` and `require()`. */
@@ -173,19 +190,16 @@ export function readSources(root: string, folders: readonly string[]): SourceFil
 
 export const PROJECT_ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-interface CatalogueEntry {
-  readonly id: string;
-  readonly keyVariables: readonly string[];
-}
-
 /** Asked of the catalogue itself, so that a new provider is covered on the day it comes. */
 export async function catalogueNames(): Promise<CatalogueNames> {
-  const { PROVIDERS } = (await import('../src/catalogue/providers.ts')) as {
-    PROVIDERS: readonly CatalogueEntry[];
-  };
+  const [{ PROVIDERS }, { QUIRK_TABLE }] = await Promise.all([
+    import('../src/catalogue/providers.ts'),
+    import('../src/catalogue/quirks.ts'),
+  ]);
   return {
     ids: PROVIDERS.map((entry) => entry.id),
     keyVariables: PROVIDERS.flatMap((entry) => entry.keyVariables),
+    quirkValues: QUIRK_TABLE.flatMap((row) => row.values ?? []),
   };
 }
 

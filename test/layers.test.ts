@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { type CatalogueNames, catalogueNames, checkLayers, PROJECT_ROOT, readSources } from '../scripts/layers.ts';
 import { tokenize } from '../scripts/tokens.ts';
 
-const NAMES: CatalogueNames = { ids: ['anthropic', 'sandbox', 'acme-ai', 'acme'], keyVariables: ['ACME_API_KEY'] };
+const NAMES: CatalogueNames = {
+  ids: ['anthropic', 'sandbox', 'acme-ai', 'acme'],
+  keyVariables: ['ACME_API_KEY'],
+  quirkValues: ['acme'],
+};
 
 function messagesFor(path: string, text: string): string[] {
   return checkLayers([{ path, text }], NAMES).map((violation) => violation.message);
@@ -133,6 +137,14 @@ describe('a break of a rule is found', () => {
     expect(messagesFor('src/gateway/x.ts', text)).toHaveLength(1);
   });
 
+  it.each([
+    "if (target.provider === 'acme') f();",
+    "if ('acme' !== target.provider) f();",
+    "switch (target.provider) { case 'acme': f(); }",
+  ])('a provider asked for by name where formats may be named after it: %s', (text) => {
+    expect(messagesFor('src/protocols/x.ts', text)).toHaveLength(1);
+  });
+
   it('a file of more than 500 lines', () => {
     expect(messagesFor('src/core/x.ts', 'a;\n'.repeat(500))).toEqual([]);
     expect(messagesFor('src/core/x.ts', 'a;\n'.repeat(501))).toEqual(['501 lines: a file has at most 500']);
@@ -161,6 +173,14 @@ describe('what looks like a break and is none', () => {
     expect(messagesFor('src/core/x.test.ts', "import { a } from '../gateway/a.ts';")).toEqual([]);
     expect(messagesFor('src/main.ts', "import { a } from './gateway/a.ts';")).toEqual([]);
   });
+
+  it.each(["if (format === 'acme') f();", "type F = 'acme' | 'other';", "switch (format) { case 'acme': f(); }"])(
+    'a format that is named after the one who invented it: %s',
+    (text) => {
+      expect(messagesFor('src/protocols/x.ts', text)).toEqual([]);
+      expect(messagesFor('src/gateway/x.ts', text)).toHaveLength(1);
+    },
+  );
 
   it('the sandbox knows its own name', () => {
     expect(messagesFor('src/sandbox/x.ts', "const id = 'sandbox';")).toEqual([]);
