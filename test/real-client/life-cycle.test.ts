@@ -15,8 +15,7 @@ function filesOf(dir: string): string[] {
 }
 
 async function sessionCount(machine: Installation): Promise<number> {
-  const listed = JSON.parse((await machine.midswap(['sessions', '--json'])).stdout) as unknown;
-  return (Array.isArray(listed) ? listed : (listed as { sessions: unknown[] }).sessions).length;
+  return (JSON.parse((await machine.midswap(['sessions', '--json'])).stdout) as unknown[]).length;
 }
 
 function isAlive(pid: number): boolean {

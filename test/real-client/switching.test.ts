@@ -40,10 +40,14 @@ function turns({ up1, up2 }: Stage): number {
   return up1.turns().length + up2.turns().length;
 }
 
-async function sessions(machine: Installation): Promise<{ id: string; reference: string; sinceMs: number }[]> {
-  const listed = JSON.parse((await machine.midswap(['sessions', '--json'])).stdout) as unknown;
-  const list = Array.isArray(listed) ? listed : (listed as { sessions: unknown[] }).sessions;
-  return list as { id: string; reference: string; sinceMs: number }[];
+interface ListedSession {
+  readonly id: string;
+  readonly reference: string;
+  readonly sinceMs: number;
+}
+
+async function sessions(machine: Installation): Promise<ListedSession[]> {
+  return JSON.parse((await machine.midswap(['sessions', '--json'])).stdout) as ListedSession[];
 }
 
 it('an open session is switched from another terminal and back, and the conversation goes on', async () => {

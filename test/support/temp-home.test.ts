@@ -11,11 +11,11 @@ describe('the guard of the home folder', () => {
       '.claude.json': '{}',
       '.config/midswap/config.yaml': 'x',
     });
-    const before = photographHome(home);
+    const before = photographHome(home, true);
     writeFileSync(join(home, '.claude/projects/p/session.jsonl'), 'b');
     writeFiles(home, { '.local/state/midswap/registry.json': '{}' });
     rmSync(join(home, '.claude.json'));
-    expect(homeChanges(before, photographHome(home)).map((line) => line.replace(home, '~'))).toEqual([
+    expect(homeChanges(before, photographHome(home, true)).map((line) => line.replace(home, '~'))).toEqual([
       'removed: ~/.claude.json',
       'changed: ~/.claude/projects/p/session.jsonl',
       'made: ~/.local/state/midswap',
@@ -26,9 +26,19 @@ describe('the guard of the home folder', () => {
   it('is silent when nothing changed, and about files that are nobody’s concern', () => {
     const home = tempDir();
     writeFiles(home, { '.claude/settings.json': '{}' });
-    const before = photographHome(home);
+    const before = photographHome(home, true);
     writeFiles(home, { 'notes.txt': 'x' });
-    expect(homeChanges(before, photographHome(home))).toEqual([]);
+    expect(homeChanges(before, photographHome(home, true))).toEqual([]);
+  });
+
+  it('lets the user’s own sessions write what sessions write, and nothing else', () => {
+    const home = tempDir();
+    writeFiles(home, { '.claude/settings.json': '{}' });
+    const before = photographHome(home, false);
+    writeFiles(home, { '.claude.json': '{"a":1}', '.claude/projects/p/s.jsonl': 'x', '.claude/todos/t.json': '[]' });
+    expect(homeChanges(before, photographHome(home, false))).toEqual([]);
+    writeFiles(home, { '.claude/commands/new.md': 'x' });
+    expect(homeChanges(before, photographHome(home, false))).toHaveLength(2);
   });
 });
 

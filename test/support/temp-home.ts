@@ -9,8 +9,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, sep } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /** A new folder that is removed when the running test is over. */
@@ -41,10 +41,18 @@ const USER_FILES = [
   '.cache/claude',
 ];
 
-/** Every file of the user's with its size, time of change and, for small ones, content: two of them are compared. */
-export function photographHome(home = homedir()): ReadonlyMap<string, string> {
+/** What a client of the user's own writes while it runs, below `.claude`: a session may be open during the tests. */
+const WRITTEN_BY_SESSIONS =
+  /^\.claude(?:\.json|\/(?:projects|todos|statsig|shell-snapshots|history\.jsonl|ide|debug|session-env|file-history|tasks|cache|sessions|backups|paste-cache|telemetry)(?:\/|$))/;
+
+/**
+ * Every file of the user's with its size, time of change and, for small ones, content: two of them are compared. What
+ * the user's own sessions write is left out, unless the machine has no user (`strict`).
+ */
+export function photographHome(home: string, strict: boolean): ReadonlyMap<string, string> {
   const seen = new Map<string, string>();
   const look = (path: string): void => {
+    if (!strict && WRITTEN_BY_SESSIONS.test(relative(home, path).split(sep).join('/'))) return;
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (!stat) return;
     if (stat.isDirectory()) {
