@@ -5,6 +5,7 @@ import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
 import { emptyUsage, type Usage } from '../core/usage.ts';
 import type { EncodedRequest, Protocol, ProtocolContext } from '../protocols/protocol.ts';
+import type { AttemptOptions } from './attempts.ts';
 import { readBody } from './body.ts';
 import { credentialHeaders } from './credential.ts';
 import type { Exchange } from './exchange.ts';
@@ -45,7 +46,8 @@ export class Attempt {
   readonly #startedMs = performance.now();
   #lastByteMs = this.#startedMs;
   #phase: 'waiting' | 'reading' | 'over' = 'waiting';
-  #paused = false;
+  /** In the queue, or the client is slower than the upstream: silence is not the upstream's. */
+  #paused = true;
   #call: UpstreamCall | undefined;
   #answer: IncomingMessage | undefined;
   #stopped: UpstreamFault | undefined;
@@ -57,8 +59,8 @@ export class Attempt {
     this.#target = target;
   }
 
-  async run(withoutThinking: boolean): Promise<AttemptResult> {
-    const fault = await this.#try(withoutThinking);
+  async run(options: AttemptOptions): Promise<AttemptResult> {
+    const fault = await this.#admitted(options);
     this.#phase = 'over';
     const { provider, endpoint } = this.#target;
     return {
@@ -101,7 +103,21 @@ export class Attempt {
     );
   }
 
-  async #try(withoutThinking: boolean): Promise<UpstreamFault | undefined> {
+  async #admitted(options: AttemptOptions): Promise<UpstreamFault | undefined> {
+    const { gateway, session, reply, limitsOf, isMain, signal } = this.#exchange;
+    const waiting = { id: reply.requestId, session: session.id, main: isMain };
+    const lease = await gateway.admission.enter(this.#target.provider, limitsOf(this.#target), waiting, signal);
+    if (typeof lease !== 'function') return lease;
+    this.#paused = false;
+    this.#lastByteMs = performance.now();
+    try {
+      return await this.#try(options);
+    } finally {
+      lease();
+    }
+  }
+
+  async #try({ keyIndex, withoutThinking }: AttemptOptions): Promise<UpstreamFault | undefined> {
     const { gateway, envelope, reply, session } = this.#exchange;
     const target = this.#target;
     const protocol = protocolOf(target.endpoint.protocol);
@@ -111,7 +127,7 @@ export class Attempt {
       withoutThinking,
       cacheKey: cacheKeyOf(session.id, session.clientSessionId),
     };
-    const credential = credentialHeaders(target, envelope.headers, gateway.isToken);
+    const credential = credentialHeaders(target, envelope.headers, gateway.isToken, keyIndex);
     if ('fault' in credential) return credential.fault;
     const encoded = protocol.encode(envelope, target, context);
     const answer = await this.#send(encoded, credential.headers);

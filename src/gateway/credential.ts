@@ -30,6 +30,7 @@ export function credentialHeaders(
   target: Target,
   clientHeaders: readonly string[],
   isGatewayToken: (value: string) => boolean,
+  keyIndex = 0,
 ): CredentialHeaders {
   const { credential } = target;
   if (credential.kind === 'none') return { headers: [] };
@@ -37,7 +38,7 @@ export function credentialHeaders(
     return { fault: connectionFault('credential', credential.reason, { shouldRetry: false }) };
   }
   if (credential.kind === 'keys') {
-    const [key] = credential.keys;
+    const key = credential.keys[keyIndex] ?? credential.keys[0];
     return { headers: headerOf(target.endpoint.auth, key.reveal()), secret: key };
   }
   if (!target.quirks.acceptsClientLogin || !isPrivateTransport(target)) {

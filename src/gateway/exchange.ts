@@ -5,14 +5,14 @@ import type { RequestFacts } from '../core/facts.ts';
 import type { UpstreamFault } from '../core/failure.ts';
 import type { Envelope } from '../core/messages.ts';
 import type { Selection } from '../core/session.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { Limits, Snapshot } from '../core/snapshot.ts';
 import type { RoutePlan, Target } from '../core/target.ts';
 import { emptyUsage, type Usage } from '../core/usage.ts';
-import { FAILURE_RULES } from '../policy/failure-rules.ts';
 import { readEnvelope } from '../protocols/anthropic/envelope.ts';
 import { classify } from '../routing/classify.ts';
 import { makePlan } from '../routing/plan.ts';
 import { Attempt } from './attempt.ts';
+import { type Attempting, type AttemptOptions, attemptAll } from './attempts.ts';
 import { readBody } from './body.ts';
 import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway.ts';
@@ -34,7 +34,7 @@ export interface ExchangeOptions {
  * One request and its answer, from the first byte read to the one event at the end. The snapshot and the session's
  * selection are pinned when it starts: a switch in the middle does not reach it.
  */
-export class Exchange implements Ticking {
+export class Exchange implements Ticking, Attempting {
   readonly gateway: GatewayCore;
   readonly session: Session;
   readonly reply: Reply;
@@ -56,7 +56,7 @@ export class Exchange implements Ticking {
   #fault: UpstreamFault | undefined;
   #error: MidswapError | undefined;
   #firstContentMs: number | undefined;
-  #gone = false;
+  readonly #abort = new AbortController();
   #local = false;
 
   constructor(
@@ -106,6 +106,17 @@ export class Exchange implements Ticking {
     }
   }
 
+  /** Aborted when the client has gone. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get isMain(): boolean {
+    return this.#facts?.class === 'main';
+  }
+
+  readonly limitsOf = (target: Target): Limits | undefined => this.#snapshot.providers.get(target.provider)?.limits;
+
   get envelope(): Envelope {
     if (!this.#envelope) throw new MidswapError('internal', 'the envelope was asked for before it was read');
     return this.#envelope;
@@ -115,7 +126,7 @@ export class Exchange implements Ticking {
     this.#current?.check(nowMs);
     const { graceMs, pingMs } = this.#snapshot.settings;
     const { reply } = this;
-    if (!this.#envelope?.stream || this.#gone) return;
+    if (!this.#envelope?.stream || this.#abort.signal.aborted) return;
     if (reply.state === 'pristine' && this.#current && nowMs - this.#startedMs > graceMs)
       reply.open(this.#openHeaders());
     else if (pingMs > 0 && nowMs - reply.lastWriteMs > pingMs) reply.ping();
@@ -174,9 +185,9 @@ export class Exchange implements Ticking {
       this.#local = true;
       return estimateCount(facts, this.reply, this.routeHeaders(plan.targets[0]));
     }
-    await this.#attemptAll(plan);
-    const fault = this.#fault;
-    if (!fault || this.#gone) return;
+    const fault = await attemptAll(this, plan);
+    this.#fault = fault;
+    if (!fault || this.#abort.signal.aborted) return;
     if (this.isCount && this.#last && !this.#last.quirks.anthropicGenuine) {
       return estimateCount(facts, this.reply, this.routeHeaders(this.#last));
     }
@@ -184,27 +195,20 @@ export class Exchange implements Ticking {
     if (fault.class === 'malformed' || fault.class === 'truncated') gateway.onUpstreamFault(fault);
   }
 
-  async #attemptAll(plan: RoutePlan): Promise<void> {
-    for (const target of plan.targets) {
-      await this.#attempt(target, false);
-      if (this.#fault && this.#canMove() && FAILURE_RULES[this.#fault.class].repeatWithoutThinking)
-        await this.#attempt(target, true);
-      if (!this.#fault || !this.#canMove() || !FAILURE_RULES[this.#fault.class].nextTarget) return;
-    }
-  }
-
-  async #attempt(target: Target, withoutThinking: boolean): Promise<void> {
+  /** One try; its fault, if any, is also the exchange's until a later one does better. */
+  async attempt(target: Target, options: AttemptOptions): Promise<UpstreamFault | undefined> {
     this.#last = target;
     this.#current = new Attempt(this, target);
-    const result = await this.#current.run(withoutThinking);
+    const result = await this.#current.run(options);
     this.#current = undefined;
     this.#attempts.push(result.record);
     this.#usage = result.usage;
     this.#fault = result.fault;
+    return result.fault;
   }
 
-  #canMove(): boolean {
-    return !this.#gone && (this.reply.state === 'pristine' || this.reply.state === 'opened');
+  canMove(): boolean {
+    return !this.#abort.signal.aborted && (this.reply.state === 'pristine' || this.reply.state === 'opened');
   }
 
   #openHeaders(): string[] {
@@ -220,8 +224,8 @@ export class Exchange implements Ticking {
   }
 
   #clientGone(): void {
-    if (this.#gone || this.#res.writableFinished) return;
-    this.#gone = true;
+    if (this.#abort.signal.aborted || this.#res.writableFinished) return;
+    this.#abort.abort();
     this.#current?.stop(connectionFault('aborted', 'the client closed the connection'));
     if (this.session.abort.signal.aborted) this.#res.destroy();
   }
@@ -270,7 +274,7 @@ export class Exchange implements Ticking {
   }
 
   #outcome(): Outcome {
-    if (this.#gone) return 'aborted';
+    if (this.#abort.signal.aborted) return 'aborted';
     if (this.#local) return 'local';
     if (this.#error) return 'error';
     if (!this.#fault) return 'ok';

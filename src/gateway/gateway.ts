@@ -5,6 +5,8 @@ import type { Bus } from '../core/bus.ts';
 import type { UpstreamFault } from '../core/failure.ts';
 import { idMinter, type MintId, shortId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { Admission } from './admission.ts';
+import { HealthStore } from './health.ts';
 import { ProvenanceStore } from './provenance.ts';
 import { createServer, type GatewayServer } from './server.ts';
 import { SessionTable } from './session.ts';
@@ -47,6 +49,8 @@ export interface GatewayCore {
   readonly pools: Pools;
   readonly ticker: Ticker;
   readonly provenance: ProvenanceStore;
+  readonly health: HealthStore;
+  readonly admission: Admission;
   readonly mintId: MintId;
   /** Whether the value is a secret of this gateway, and so not a login of the client's. */
   readonly isToken: (value: string) => boolean;
@@ -83,9 +87,11 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly pools = createPools();
   readonly ticker = new Ticker();
   readonly provenance: ProvenanceStore;
+  readonly health = new HealthStore();
+  readonly admission = new Admission();
   readonly mintId: MintId = idMinter((count) => randomBytes(count));
   readonly isToken = (value: string) => this.sessions.bySecret(value.split(':', 1)[0] as string) !== undefined;
-  snapshot: Snapshot;
+  #snapshot: Snapshot;
   readonly #options: GatewayOptions;
   readonly #server: GatewayServer;
 
@@ -94,9 +100,18 @@ class LocalGateway implements Gateway, GatewayCore {
     this.version = options.version;
     this.bus = options.bus;
     this.mounts = options.mounts;
-    this.snapshot = options.snapshot;
+    this.#snapshot = options.snapshot;
     this.provenance = new ProvenanceStore(options.stateDir && join(options.stateDir, 'provenance'));
     this.#server = createServer(this);
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  set snapshot(snapshot: Snapshot) {
+    this.#snapshot = snapshot;
+    this.health.forgetKeys();
   }
 
   get active(): number {
