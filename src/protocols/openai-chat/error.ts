@@ -16,7 +16,7 @@ export function errorFault(
   target: Target,
 ): UpstreamFault {
   const words = readErrorBody(body);
-  if (status === 413 && words.message === '') {
+  if (status === 413 && words.message === '' {
     // A bare 413 of a model server is its window, not the size of the bytes.
     const text = 'the request exceeds the context length';
     return { ...upstreamFault(400, headers, { ...words, message: text }, env, target), upstreamStatus: status };
@@ -26,8 +26,9 @@ export function errorFault(
 
 /** The fault that a chunk or a whole answer of a 200 tells, in any of the envelopes; `undefined` when it tells none. */
 export function faultInside(answer: Record<string, unknown>, env: Envelope, target: Target): UpstreamFault | undefined {
-  if (!tellsFault(answer)) return undefined;
-  return withClientNames(upstreamFault(200, {}, readErrorValue(answer), env, target), env, target);
+  const told = tellsFault(answer) ? answer : brokenChoice(answer.choices);
+  if (told === undefined) return undefined;
+  return withClientNames(upstreamFault(200, {}, readErrorValue(told), env, target), env, target);
 }
 
 /** An `error` event, whatever it holds. */
@@ -52,10 +53,15 @@ function tellsFault(answer: Record<string, unknown>): boolean {
   if (error !== undefined && error !== null && error !== false && error !== '') return true;
   if (answer.type === 'error' || answer.object === 'error') return true;
   if (isRecord(base) && typeof base.status_code === 'number' && base.status_code !== 0) return true;
-  if (Array.isArray(choices)) return choices.some((choice) => isRecord(choice) && isRecord(choice.error));
+  if (Array.isArray(choices)) return false;
   if (answer.success === false || answer.detail !== undefined) return true;
   const hasCode = answer.code !== undefined && answer.code !== null && answer.code !== 0 && answer.code !== 200;
   return hasCode && (typeof answer.message === 'string' || typeof answer.msg === 'string');
+}
+
+function brokenChoice(choices: unknown): Record<string, unknown> | undefined {
+  if (!Array.isArray(choices)) return undefined;
+  return choices.find((choice) => isRecord(choice) && isRecord(choice.error));
 }
 
 function withClientNames(fault: UpstreamFault, env: Envelope, target: Target): UpstreamFault {
