@@ -16,7 +16,7 @@ export function errorFault(
   target: Target,
 ): UpstreamFault {
   const words = readErrorBody(body);
-  if (status === 413 && words.message === '' {
+  if (status === 413 && words.message === '') {
     // A bare 413 of a model server is its window, not the size of the bytes.
     const text = 'the request exceeds the context length';
     return { ...upstreamFault(400, headers, { ...words, message: text }, env, target), upstreamStatus: status };
