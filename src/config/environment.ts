@@ -4,37 +4,64 @@ import type { RawConfig } from './schema.ts';
 
 /** What the process says of itself, read once. The only place of the configuration that looks at the process. */
 export function readMachine(): Machine & { readonly cwd: string } {
-  return { env: { ...process.env }, platform: process.platform, home: homedir(), cwd: process.cwd() };
+  const uid = process.getuid?.();
+  return {
+    env: { ...process.env },
+    platform: process.platform,
+    home: homedir(),
+    cwd: process.cwd(),
+    ...(uid !== undefined ? { uid } : {}),
+  };
 }
 
-type Read = (text: string) => string | number | boolean | undefined;
-
-const text: Read = (value) => value;
-const whole: Read = (value) => (/^\d{1,15}$/.test(value) ? Number(value) : undefined);
-const truth: Read = (value) => {
-  if (/^(1|true|yes|on)$/i.test(value)) return true;
-  return /^(0|false|no|off)$/i.test(value) ? false : undefined;
-};
-
-/** One variable that overrides a key of the configuration. */
+/** One key of the configuration that a variable or a flag sets. */
 export interface Override {
   readonly variable: string;
+  readonly flag?: keyof Flags;
   readonly path: readonly [keyof RawConfig, ...string[]];
-  readonly read: Read;
+  /** The value that the text stands for; `undefined` for a text of another form. */
+  read(text: string): string | number | boolean | undefined;
   /** What the value has to be, for messages. */
   readonly form: string;
 }
 
-/** Every variable that overrides a key. */
+/** What the command line sets. */
+export interface Flags {
+  readonly profile?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly dynamic?: boolean;
+}
+
+/** Every key that a variable overrides. The limits are those of the schema, which need not be loaded for them. */
 export const OVERRIDES: readonly Override[] = [
-  { variable: 'MIDSWAP_PROFILE', path: ['default_profile'], read: text, form: 'a profile' },
-  { variable: 'MIDSWAP_ALWAYS_DYNAMIC', path: ['always_dynamic'], read: truth, form: 'true or false' },
-  { variable: 'MIDSWAP_HOST', path: ['gateway', 'host'], read: text, form: 'an address' },
-  { variable: 'MIDSWAP_PORT', path: ['gateway', 'port'], read: whole, form: 'a whole number' },
-  { variable: 'MIDSWAP_MAX_BODY_BYTES', path: ['gateway', 'max_body_bytes'], read: whole, form: 'a whole number' },
-  { variable: 'MIDSWAP_GRACE_MS', path: ['gateway', 'grace_ms'], read: whole, form: 'a whole number' },
-  { variable: 'MIDSWAP_PING_MS', path: ['gateway', 'ping_ms'], read: whole, form: 'a whole number' },
+  { variable: 'MIDSWAP_PROFILE', flag: 'profile', path: ['default_profile'], read: token, form: 'a profile' },
+  { variable: 'MIDSWAP_ALWAYS_DYNAMIC', flag: 'dynamic', path: ['always_dynamic'], read: truth, form: 'true or false' },
+  { variable: 'MIDSWAP_HOST', flag: 'host', path: ['gateway', 'host'], read: token, form: 'an address' },
+  { variable: 'MIDSWAP_PORT', flag: 'port', path: ['gateway', 'port'], ...whole(0, 65_535) },
+  { variable: 'MIDSWAP_MAX_BODY_BYTES', path: ['gateway', 'max_body_bytes'], ...whole(1024, Number.MAX_SAFE_INTEGER) },
+  { variable: 'MIDSWAP_GRACE_MS', path: ['gateway', 'grace_ms'], ...whole(0, 86_400_000) },
+  { variable: 'MIDSWAP_PING_MS', path: ['gateway', 'ping_ms'], ...whole(100, 600_000) },
 ];
+
+function token(text: string): string | undefined {
+  return /^[^\s\p{Cc}]{1,256}$/u.test(text) ? text : undefined;
+}
+
+function truth(text: string): boolean | undefined {
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  return /^(0|false|no|off)$/i.test(text) ? false : undefined;
+}
+
+function whole(least: number, most: number): Pick<Override, 'read' | 'form'> {
+  return {
+    read: (text) => {
+      const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+      return value >= least && value <= most ? value : undefined;
+    },
+    form: most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number from ${least} to ${most}`,
+  };
+}
 
 /** Variables that other gateways use for their models; a blank one inherits. */
 const MODEL_VARIABLES = [

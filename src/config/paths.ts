@@ -11,6 +11,8 @@ export interface Machine {
   readonly platform: string;
   /** The user's home directory, absolute. */
   readonly home: string;
+  /** Numeric id of the user, where the system has one. */
+  readonly uid?: number;
 }
 
 /** Where the user's files are. Nothing here exists until it is written. */

@@ -1,0 +1,90 @@
+import { findProvider } from '../catalogue/providers.ts';
+import { nearest } from '../core/nearest.ts';
+import { type Flags, modelVariables, OVERRIDES, type Override } from './environment.ts';
+import { type ConfigFault, configInvalid } from './faults.ts';
+import type { Layer } from './layers.ts';
+import type { Env } from './paths.ts';
+import type { RawConfig, RawProfile } from './schema.ts';
+
+/** The profile that `MODEL`, `MODEL_OPUS` and the like describe. */
+export const ENVIRONMENT_PROFILE = 'environment';
+
+/** What `MIDSWAP_*` variables set. Throws `config_invalid` for a value of the wrong form. Blank ones are not set. */
+export function environmentLayer(env: Env): Layer {
+  return overrideLayer('environment', ({ variable }) => [variable, env[variable]?.trim() || undefined]);
+}
+
+/** What the command line sets. Throws `config_invalid`. */
+export function flagLayer(flags: Flags): Layer {
+  return overrideLayer('command line', ({ flag }) => {
+    const value = flag && flags[flag];
+    return [`--${flag}`, value === undefined ? undefined : String(value)];
+  });
+}
+
+/**
+ * `MODEL`, `MODEL_OPUS`, `MODEL_SONNET`, `MODEL_HAIKU` as a profile of their own, and that profile as the default. A
+ * blank one inherits: a slot from `MODEL`, `MODEL` from the profile that would be the default without them.
+ * `base` is that profile, or `undefined` when nobody chose one; `below` is what the layers before it say.
+ */
+export function modelLayer(env: Env, below: RawConfig, base: string | undefined, builtIn: string): Layer | undefined {
+  const given = modelVariables(env);
+  if (given.length === 0) return undefined;
+  const models: Record<string, string> = { default: base ?? builtIn };
+  for (const { slot, reference } of given) models[slot] = placed(reference, below, base);
+  const variables = new Map<string, string>(given.map(({ slot, variable }) => [slot, variable]));
+  return {
+    source: 'environment',
+    config: { default_profile: ENVIRONMENT_PROFILE, profiles: { [ENVIRONMENT_PROFILE]: { models } as RawProfile } },
+    position: () => undefined,
+    nameOf: (path) => variables.get(String(path.at(-1))) ?? [...variables.values()].join(', '),
+  };
+}
+
+/** A name alone is a model of the profile that was chosen, unless it names something itself. */
+function placed(reference: string, below: RawConfig, base: string | undefined): string {
+  if (base === undefined || /[:/]/.test(reference) || isName(reference, below)) return reference;
+  return isProfile(base, below) ? `${base}:${reference}` : reference;
+}
+
+function isName(text: string, below: RawConfig): boolean {
+  return isProfile(text, below) || hasKey(below.aliases, text);
+}
+
+function isProfile(text: string, below: RawConfig): boolean {
+  return hasKey(below.profiles, text) || hasKey(below.providers, text) || findProvider(text) !== undefined;
+}
+
+function hasKey(map: object | undefined, name: string): boolean {
+  return Object.keys(map ?? {}).some((key) => key.toLowerCase() === name.toLowerCase());
+}
+
+function overrideLayer(
+  source: string,
+  given: (override: Override) => [name: string, value: string | undefined],
+): Layer {
+  const config: Record<string, unknown> = {};
+  const names = new Map<string, string>();
+  const faults: ConfigFault[] = [];
+  for (const override of OVERRIDES) {
+    const [name, text] = given(override);
+    if (text === undefined) continue;
+    const value = override.read(text);
+    if (value === undefined) {
+      const suggestion = override.form === 'true or false' ? nearest(text, ['true', 'false']) : undefined;
+      faults.push({ file: source, position: undefined, path: name, what: `must be ${override.form}`, suggestion });
+      continue;
+    }
+    const [key, inner] = override.path;
+    config[key] = inner === undefined ? value : { ...(config[key] as object | undefined), [inner]: value };
+    names.set(override.path.join('.'), name);
+  }
+  const [first, ...others] = faults;
+  if (first) throw configInvalid([first, ...others]);
+  return {
+    source,
+    config: config as RawConfig,
+    position: () => undefined,
+    nameOf: (path) => names.get(path.join('.')) ?? '',
+  };
+}
