@@ -12,11 +12,11 @@ export const PROVIDERS: readonly CatalogueEntry[] = [
   ...LOCAL_PROVIDERS,
 ];
 
-const BY_NAME: ReadonlyMap<string, CatalogueEntry> = new Map(
-  PROVIDERS.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry] as const)),
-);
-
 /** The entry by its id or one of its other ids, in any case. */
-export function findProvider(name: string): CatalogueEntry | undefined {
-  return BY_NAME.get(name.toLowerCase());
+export const findProvider = finderOf(PROVIDERS);
+
+/** A look-up over a list of entries by every name that they have. */
+export function finderOf(entries: readonly CatalogueEntry[]): (name: string) => CatalogueEntry | undefined {
+  const byName = new Map(entries.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry])));
+  return (name) => byName.get(name.toLowerCase());
 }

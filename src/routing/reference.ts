@@ -13,6 +13,8 @@ export interface Reference {
   readonly kind: 'profile' | 'model';
   /** The reference in its normal spelling, for people and for the session. */
   readonly label: string;
+  /** What the alias says, where the reference is one. */
+  readonly alias: string | undefined;
   /** The profile through which it goes, whose fallback chain applies. */
   readonly profile: Profile | undefined;
   readonly slots: Partial<Readonly<Record<Slot, Target>>>;
@@ -90,7 +92,7 @@ function aliasReference(snapshot: Snapshot, name: string, meaning: string, trail
       hint: 'Let one of these aliases name a profile or a model.',
     });
   }
-  return { ...resolve(snapshot, meaning, [...trail, name]), label: name };
+  return { ...resolve(snapshot, meaning, [...trail, name]), label: name, alias: meaning };
 }
 
 /** `profile:model`, `provider:model` and `provider/model/name`. Model names may hold further colons and slashes. */
@@ -147,11 +149,18 @@ function spelling(snapshot: Snapshot, provider: string, model: string): string {
 }
 
 function profileReference(profile: Profile): Reference {
-  return { kind: 'profile', label: profile.name, profile, slots: profile.slots, target: profile.fallbackTarget };
+  return {
+    kind: 'profile',
+    label: profile.name,
+    alias: undefined,
+    profile,
+    slots: profile.slots,
+    target: profile.fallbackTarget,
+  };
 }
 
 function modelReference(label: string, target: Target, profile: Profile | undefined): Reference {
-  return { kind: 'model', label, profile, slots: {}, target };
+  return { kind: 'model', label, alias: undefined, profile, slots: {}, target };
 }
 
 function profileTargets(profile: Profile): Target[] {
@@ -194,14 +203,16 @@ function describe(reference: Reference): string {
 }
 
 function ambiguous(text: string, readings: readonly Reference[]): MidswapError {
-  const candidates = readings.map((reading) =>
-    reading.kind === 'profile'
-      ? `profile "${reading.label}"`
-      : `${reading.label} (${reading.target.provider}:${reading.target.model ?? "the client's own name"})`,
-  );
+  const candidates = readings.map(candidateText);
   return new MidswapError('ambiguous_reference', `"${text}" can mean ${candidates.join(' or ')}`, {
     hint: 'Write profile:model or provider:model.',
   });
+}
+
+function candidateText(reading: Reference): string {
+  if (reading.alias !== undefined) return `alias "${reading.label}" (${reading.alias})`;
+  if (reading.kind === 'profile') return `profile "${reading.label}"`;
+  return `${reading.label} (${reading.target.provider}:${reading.target.model ?? "the client's own name"})`;
 }
 
 function unknown(snapshot: Snapshot, text: string, trail: readonly string[]): MidswapError {
