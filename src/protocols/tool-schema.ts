@@ -63,7 +63,7 @@ const UNIONS = ['anyOf', 'oneOf', 'allOf'] as const;
 function objectRoot(given: Schema): Schema {
   const root = followed(given, given, 0);
   const { $schema: _schema, $id: _id, ...rest } = root;
-  const hasUnion = UNIONS.some((key) => Array.isArray(rest[key]));
+  const hasUnion = UNIONS.some((key) => rest[key] !== undefined);
   const flat = hasUnion ? flattened(rest, given, 0) : rest;
   return { ...flat, type: 'object', properties: isSchema(flat.properties) ? flat.properties : {} };
 }

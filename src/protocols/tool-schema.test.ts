@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isStrictExpressible, outputSchema, type SchemaDialect, toolParameters } from './tool-schema.ts';
+
+const DIALECTS: readonly SchemaDialect[] = ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'];
+
+describe('tool parameters', () => {
+  it.each(DIALECTS)('are an object with properties in the dialect %s', (dialect) => {
+    for (const schema of [undefined, null, 'x', [], {}, { type: 'object' }, { properties: {} }, { type: 'string' }]) {
+      expect(toolParameters(schema, dialect)).toMatchObject({ type: 'object', properties: {} });
+    }
+  });
+
+  it('have no union at the root: properties together, required what every branch requires', () => {
+    const a = { type: 'object', properties: { a: { type: 'string' }, c: { type: 'string' } }, required: ['a', 'c'] };
+    const b = { type: 'object', properties: { b: { type: 'number' }, c: { type: 'number' } }, required: ['c'] };
+    expect(toolParameters({ anyOf: [a, b], required: ['x'], properties: { x: {} } }, 'json-schema')).toEqual({
+      type: 'object',
+      properties: {
+        x: {},
+        a: { type: 'string' },
+        c: { anyOf: [{ type: 'string' }, { type: 'number' }] },
+        b: { type: 'number' },
+      },
+      required: ['x', 'c'],
+    });
+    expect(toolParameters({ allOf: [a, b] }, 'openai')).toMatchObject({ required: ['a', 'c'] });
+  });
+
+  it('follow a reference at the root', () => {
+    const schema = { $ref: '#/$defs/Q', $defs: { Q: { type: 'object', properties: { a: { type: 'string' } } } } };
+    expect(toolParameters(schema, 'openai').properties).toEqual({ a: { type: 'string' } });
+  });
+
+  it('keep parameters whatever they are called', () => {
+    const properties = {
+      _meta: { type: 'string' },
+      $filter: { type: 'string' },
+      type: { type: 'string' },
+      anyOf: { type: 'string' },
+      ['__proto__']: { type: 'string' },
+    };
+    for (const dialect of DIALECTS) {
+      expect(Object.keys(toolParameters({ type: 'object', properties }, dialect).properties as object)).toEqual(
+        Object.keys(properties),
+      );
+    }
+  });
+
+  it('do not touch data that looks like a schema', () => {
+    const properties = { a: { type: 'object', default: { type: 'array' }, enum: [{ type: 'array' }], properties: {} } };
+    expect(toolParameters({ type: 'object', properties }, 'openai').properties).toEqual(properties);
+  });
+
+  it('complete arrays without items where they must', () => {
+    const schema = { type: 'object', properties: { list: { type: 'array' } } };
+    expect(toolParameters(schema, 'openai').properties).toEqual({ list: { type: 'array', items: {} } });
+    expect(toolParameters(schema, 'json-schema').properties).toEqual({ list: { type: 'array' } });
+    expect(toolParameters(schema, 'gemini').properties).toEqual({ list: { type: 'array', items: { type: 'string' } } });
+  });
+
+  it('have types in branches and bare references for Moonshot', () => {
+    const schema = {
+      properties: {
+        x: { type: 'string', anyOf: [{ minLength: 1 }, { type: 'null' }] },
+        y: { $ref: '#/$defs/Y', description: 'd' },
+        z: { type: ['string', 'null'], description: 'z' },
+        e: { enum: ['a'] },
+      },
+      $defs: { Y: { type: 'object', properties: {} } },
+    };
+    expect(toolParameters(schema, 'moonshot').properties).toEqual({
+      x: { anyOf: [{ minLength: 1, type: 'string' }, { type: 'null' }] },
+      y: { $ref: '#/$defs/Y' },
+      z: { description: 'z', anyOf: [{ type: 'string' }, { type: 'null' }] },
+      e: { enum: ['a'], type: 'string' },
+    });
+  });
+
+  it('hold only what Gemini knows', () => {
+    const schema = {
+      $schema: 'x',
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        d: { type: 'string', format: 'uri' },
+        t: { type: 'string', format: 'date-time' },
+        n: { type: 'integer', enum: [1, 2] },
+        c: { const: 'x' },
+        u: { type: ['string', 'null'] },
+        r: { $ref: '#/$defs/R' },
+        o: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'o' },
+        m: { allOf: [{ type: 'object', properties: { a: { type: 'string' } }, required: ['a'] }] },
+      },
+      required: ['d', 'gone'],
+      $defs: { R: { type: 'object', properties: { a: { type: 'string' } } } },
+    };
+    expect(toolParameters(schema, 'gemini')).toEqual({
+      type: 'object',
+      properties: {
+        d: { type: 'string' },
+        t: { type: 'string', format: 'date-time' },
+        n: { type: 'integer' },
+        c: { enum: ['x'], type: 'string' },
+        u: { type: 'string', nullable: true },
+        r: { type: 'object', properties: { a: { type: 'string' } } },
+        o: { type: 'string', description: 'o', nullable: true },
+        m: { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },
+      },
+      required: ['d'],
+    });
+  });
+
+  it('end even when references loop', () => {
+    const schema = {
+      type: 'object',
+      properties: { n: { $ref: '#/$defs/N' } },
+      $defs: { N: { type: 'object', properties: { n: { $ref: '#/$defs/N' } } } },
+    };
+    for (const dialect of DIALECTS) expect(toolParameters(schema, dialect)).toMatchObject({ type: 'object' });
+    expect(toolParameters({ $ref: '#' }, 'openai')).toMatchObject({ type: 'object' });
+  });
+
+  it('never throw and always give an object, for any JSON', () => {
+    const key = fc.constantFrom(
+      'type',
+      'properties',
+      'anyOf',
+      'allOf',
+      'items',
+      '$ref',
+      'enum',
+      'const',
+      'required',
+      'a',
+      '$defs',
+    );
+    const schema = fc.letrec((tie) => ({
+      any: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom('object', 'array', '#/$defs/a', '#', 'null', 1, null, true),
+        fc.array(tie('any'), { maxLength: 3 }),
+        fc.dictionary(key, tie('any'), { maxKeys: 5 }),
+      ),
+    })).any;
+    fc.assert(
+      fc.property(schema, fc.constantFrom(...DIALECTS), (given, dialect) => {
+        const before = JSON.stringify(given);
+        const parameters = toolParameters(given, dialect);
+        expect(parameters.type).toBe('object');
+        expect(typeof parameters.properties).toBe('object');
+        for (const union of ['anyOf', 'oneOf', 'allOf']) expect(parameters).not.toHaveProperty(union);
+        expect(JSON.stringify(given)).toBe(before);
+      }),
+    );
+  });
+});
+
+describe('output schemas', () => {
+  it('are closed and wholly required, at every level', () => {
+    const schema = {
+      type: 'object',
+      properties: { a: { type: 'array', items: { type: 'object', properties: { b: { type: 'string' } } } } },
+    };
+    expect(outputSchema(schema)).toEqual({
+      strict: true,
+      schema: {
+        type: 'object',
+        properties: {
+          a: {
+            type: 'array',
+            items: {
+              type: 'object',
+              properties: { b: { type: 'string' } },
+              additionalProperties: false,
+              required: ['b'],
+            },
+          },
+        },
+        additionalProperties: false,
+        required: ['a'],
+      },
+    });
+  });
+
+  it('stay as they are when they hold an open map', () => {
+    const schema = { type: 'object', properties: { a: { type: 'object', additionalProperties: { type: 'string' } } } };
+    expect(outputSchema(schema)).toEqual({ schema, strict: false });
+  });
+});
+
+describe('strict tools', () => {
+  it('are those whose properties are all required already', () => {
+    expect(isStrictExpressible({ type: 'object', properties: { a: {} }, required: ['a'] })).toBe(true);
+    expect(isStrictExpressible({ type: 'object', properties: { a: {} } })).toBe(false);
+    expect(isStrictExpressible({ type: 'object', properties: {}, additionalProperties: true })).toBe(false);
+  });
+});
