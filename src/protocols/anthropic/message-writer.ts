@@ -391,7 +391,7 @@ export class MessageWriter {
 
   #uniqueId(given: string | undefined): string {
     let id = given;
-    if (id === undefined || !LEGAL_ID.test(id) || id.startsWith('srvtoolu_') || this.#isTaken(id)) {
+    if (id === undefined || !isLegalCallId(id) || this.#isTaken(id)) {
       do id = this.#options.mintId('toolu');
       while (this.#isTaken(id));
     }
@@ -411,6 +411,11 @@ export class MessageWriter {
 /** Some upstreams give every message the same id, or none, and the client takes equal ids for the same message. */
 export function canBeUnique(id: string): boolean {
   return id.length >= 16 && LEGAL_ID.test(id) && new Set(id).size >= 8;
+}
+
+/** Id of a call that the client and the API take: legal characters, and not the form of a server tool's. */
+export function isLegalCallId(id: string): boolean {
+  return LEGAL_ID.test(id) && !id.startsWith('srvtoolu_');
 }
 
 /** Stop reason that agrees with the blocks: the client runs tools only on `tool_use`, and waits for them then. */

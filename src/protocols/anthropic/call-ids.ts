@@ -1,0 +1,105 @@
+import type { Span } from '../../core/json-skim.ts';
+import type { Block, Message } from '../../core/messages.ts';
+
+const LEGAL_ID = /^[A-Za-z0-9_-]+$/;
+const SERVER_PREFIX = 'srvtoolu_';
+/** How the client writes a call: the order of the fields is that of the event that opened the block. */
+const CALL = Buffer.from('"type":"tool_use","id":"');
+const CALL_TYPE = Buffer.from('"tool_use"');
+const SERVER_CALL = Buffer.from('"server_tool_use"');
+const QUOTE = 0x22;
+
+/** Whether ids of calls may need repair, by the bytes of the messages. Yes when in doubt. */
+export function callsMayNeedRepair(raw: Buffer, [start, end]: Span): boolean {
+  const server = raw.indexOf(SERVER_CALL, start);
+  if (server !== -1 && server < end) return true;
+  const seen = new Set<string>();
+  for (let at = raw.indexOf(CALL, start); at !== -1 && at < end; at = raw.indexOf(CALL, at)) {
+    at += CALL.length;
+    const id = raw.toString('latin1', at, raw.indexOf(QUOTE, at));
+    if (seen.has(id) || !LEGAL_ID.test(id) || id.startsWith(SERVER_PREFIX)) return true;
+    seen.add(id);
+  }
+  let calls = 0;
+  for (let at = raw.indexOf(CALL_TYPE, start); at !== -1 && at < end; at = raw.indexOf(CALL_TYPE, at + 1)) calls += 1;
+  return calls !== seen.size;
+}
+
+/**
+ * Ids of calls that Anthropic takes: unique over the conversation, of legal characters, none that looks like a server
+ * tool's. A result keeps to its call. Server tool calls that never got a result go, unless the assistant is still at it.
+ * The same array when nothing had to change.
+ */
+export function repairCalls(messages: Message[]): Message[] {
+  return withoutDeadServerCalls(withUniqueIds(messages));
+}
+
+interface Renaming {
+  /** New ids of calls that wait for their results, by old id, in order. */
+  readonly open: Map<string, string[]>;
+  /** The last one, for results that come twice. */
+  readonly last: Map<string, string>;
+  readonly used: Set<string>;
+}
+
+function withUniqueIds(messages: Message[]): Message[] {
+  const renaming: Renaming = { open: new Map(), last: new Map(), used: new Set() };
+  let changed = false;
+  const out = messages.map((message) => {
+    if (!Array.isArray(message.content)) return message;
+    const content = message.content.map((block) => renamed(block, renaming));
+    if (content.every((block, at) => block === message.content[at])) return message;
+    changed = true;
+    return { ...message, content };
+  });
+  return changed ? out : messages;
+}
+
+function renamed(block: Block, { open, last, used }: Renaming): Block {
+  if (block.type === 'tool_use' && typeof block.id === 'string') {
+    const id = freeId(block.id, used);
+    used.add(id);
+    last.set(block.id, id);
+    const waiting = open.get(block.id);
+    if (waiting === undefined) open.set(block.id, [id]);
+    else waiting.push(id);
+    return id === block.id ? block : { ...block, id };
+  }
+  if (block.type === 'tool_result' && typeof block.tool_use_id === 'string') {
+    const id = open.get(block.tool_use_id)?.shift() ?? last.get(block.tool_use_id) ?? block.tool_use_id;
+    return id === block.tool_use_id ? block : { ...block, tool_use_id: id };
+  }
+  return block;
+}
+
+/** A pure function of the history before it: the same call has the same id on every later turn. */
+function freeId(id: string, used: ReadonlySet<string>): string {
+  let plain = id.replace(/[^A-Za-z0-9_-]/g, '_');
+  if (plain.startsWith(SERVER_PREFIX)) plain = `toolu_${plain.slice(SERVER_PREFIX.length)}`;
+  if (plain === '') plain = 'toolu';
+  let free = plain;
+  for (let count = 2; used.has(free); count += 1) free = `${plain}_${count}`;
+  return free;
+}
+
+function withoutDeadServerCalls(messages: Message[]): Message[] {
+  const answered = new Set<unknown>();
+  for (const { content } of messages) {
+    if (!Array.isArray(content)) continue;
+    for (const block of content) if (block.type.endsWith('_tool_result')) answered.add(block.tool_use_id);
+  }
+  let changed = false;
+  const out: Message[] = [];
+  for (const [at, message] of messages.entries()) {
+    const { content } = message;
+    const isDead = (block: Block): boolean => block.type === 'server_tool_use' && !answered.has(block.id);
+    if (!Array.isArray(content) || at === messages.length - 1 || !content.some(isDead)) {
+      out.push(message);
+      continue;
+    }
+    changed = true;
+    const rest = content.filter((block) => !isDead(block));
+    if (rest.length > 0) out.push({ ...message, content: rest });
+  }
+  return changed ? out : messages;
+}
