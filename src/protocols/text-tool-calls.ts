@@ -19,8 +19,7 @@ export class TextToolCalls {
   /** Notations that the buffer may be the beginning of, and how far each was searched for its end. */
   #open: { readonly notation: Notation; searched: number }[] = [];
   #afterCall = false;
-  #ticks = '';
-  #inFence = false;
+  readonly #quotes = new Quotes();
 
   constructor(formats: readonly TextToolCallFormat[], schemaOf: SchemaOf) {
     this.#notations = NOTATIONS.filter((notation) => formats.includes(notation.format));
@@ -63,7 +62,7 @@ export class TextToolCalls {
     const start = this.#nextStart();
     if (start !== undefined) {
       this.#emit(this.#take(start.at), out);
-      if (this.#isQuoted()) this.#emit(this.#take(start.length), out);
+      if (this.#quotes.isQuoted) this.#emit(this.#take(start.length), out);
       else this.#open = start.notations.map((notation) => ({ notation, searched: notation.start.length }));
       return true;
     }
@@ -143,19 +142,46 @@ export class TextToolCalls {
     return taken;
   }
 
-  #isQuoted(): boolean {
-    return this.#inFence || this.#ticks !== '';
-  }
-
   #emit(text: string, out: TextItem[]): void {
     if (text === '') return;
-    // Three backticks in a row open or close a fence, wherever the pieces were cut.
-    for (const run of (this.#ticks + text).match(/`+/g) ?? []) if (run.length >= 3) this.#inFence = !this.#inFence;
-    const open = /`+$/.exec(this.#ticks + text)?.[0] ?? '';
-    if (open.length >= 3) this.#inFence = !this.#inFence;
-    this.#ticks = open;
+    this.#quotes.push(text);
     const last = out.at(-1);
     if (last?.kind === 'text') out[out.length - 1] = { kind: 'text', text: last.text + text };
     else out.push({ kind: 'text', text });
+  }
+}
+
+/** Whether text that comes next stands in a code span or a code fence. */
+class Quotes {
+  #inFence = false;
+  #inSpan = false;
+  /** Length of the run of backticks at the end, which may go on. */
+  #run = 0;
+  #afterNewline = false;
+
+  get isQuoted(): boolean {
+    return this.#run > 0 || this.#inFence || this.#inSpan;
+  }
+
+  push(text: string): void {
+    for (const letter of text) {
+      if (letter === '`') {
+        this.#run += 1;
+        continue;
+      }
+      if (this.#run > 0) this.#endRun();
+      // A code span does not go over the end of a paragraph.
+      if (letter === '\n' && this.#afterNewline) this.#inSpan = false;
+      this.#afterNewline = letter === '\n';
+    }
+  }
+
+  #endRun(): void {
+    if (this.#run >= 3) {
+      this.#inFence = !this.#inFence;
+      this.#inSpan = false;
+    } else if (!this.#inFence) this.#inSpan = !this.#inSpan;
+    this.#run = 0;
+    this.#afterNewline = false;
   }
 }

@@ -59,10 +59,13 @@ function isSchema(value: unknown): value is Schema {
 
 const UNIONS = ['anyOf', 'oneOf', 'allOf'] as const;
 
+/** "must not have 'enum' or 'not' at the top level"; the others say nothing about an object. */
+const NOT_AT_THE_ROOT = new Set(['$schema', '$id', 'const', 'enum', 'not', 'items']);
+
 /** The root as one plain object: a reference resolved, unions flattened, `type` and `properties` present. */
 function objectRoot(given: Schema): Schema {
   const root = followed(given, given, 0);
-  const { $schema: _schema, $id: _id, ...rest } = root;
+  const rest = without(root, NOT_AT_THE_ROOT);
   const hasUnion = UNIONS.some((key) => rest[key] !== undefined);
   const flat = hasUnion ? flattened(rest, given, 0) : rest;
   return { ...flat, type: 'object', properties: isSchema(flat.properties) ? flat.properties : {} };
