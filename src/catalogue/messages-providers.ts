@@ -22,7 +22,6 @@ const GLM_ALWAYS_THINKING: PartialQuirks = {
 export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
   {
     id: 'anthropic',
-    aliases: ['claude'],
     name: 'Anthropic',
     keyVariables: ['ANTHROPIC_API_KEY'],
     endpoints: [remote('anthropic-messages', 'https://api.anthropic.com', 'x-api-key')],

@@ -38,6 +38,11 @@ export function resolveReference(snapshot: Snapshot, text: string): Reference {
   return resolve(snapshot, text, []);
 }
 
+/** The same for a text that may mean nothing: then `undefined`, and no time is spent on the nearest name. */
+export function findReference(snapshot: Snapshot, text: string): Reference | undefined {
+  return readOne(snapshot, text, []);
+}
+
 /** The reference's target for the first of the slots that it covers. */
 export function targetIn(reference: Reference, slots: readonly Slot[]): { target: Target; slot: Slot | undefined } {
   if (reference.kind === 'profile') {
@@ -50,7 +55,7 @@ export function targetIn(reference: Reference, slots: readonly Slot[]): { target
 }
 
 /** The text without the prefix of a picker row. */
-export function withoutPickerPrefix(text: string): string {
+function withoutPickerPrefix(text: string): string {
   return text.replace(PICKER_PREFIX, '');
 }
 
@@ -58,7 +63,13 @@ export function hasPickerPrefix(text: string): boolean {
   return PICKER_PREFIX.test(text);
 }
 
-function resolve(snapshot: Snapshot, given: string, trail: readonly string[]): Reference {
+function resolve(snapshot: Snapshot, text: string, trail: readonly string[]): Reference {
+  const found = readOne(snapshot, text, trail);
+  if (!found) throw unknown(snapshot, withoutPickerPrefix(text.trim()), trail);
+  return found;
+}
+
+function readOne(snapshot: Snapshot, given: string, trail: readonly string[]): Reference | undefined {
   const text = withoutPickerPrefix(given.trim());
   const key = text.toLowerCase();
   const named = byExactName(snapshot, key, trail);
@@ -66,7 +77,7 @@ function resolve(snapshot: Snapshot, given: string, trail: readonly string[]): R
   const usable = readings.filter((reading) => whyUnusable(reading) === undefined);
   const distinct = withoutRepeats(usable.length > 0 ? usable : readings);
   const [only, second] = distinct;
-  if (!only) throw unknown(snapshot, text, trail);
+  if (!only) return undefined;
   if (second) throw ambiguous(text, distinct);
   const reason = whyUnusable(only);
   if (reason !== undefined) throw new MidswapError('no_credential', `${describe(only)} cannot be used: ${reason}`);
