@@ -89,7 +89,7 @@ describe('without any rule', () => {
       targets: [{ model: 'agent-model' }],
     });
     expect(route('split', { class: 'classifier', model: 'claude-sonnet-5' }).targets[0].model).toBe('judge');
-    expect(route('tiny', { class: 'classifier', model: 'judge', slot: 'classifier' })).toMatchObject({
+    expect(route('tiny', { class: 'classifier', model: 'any-name', slot: 'classifier' })).toMatchObject({
       slot: 'sonnet',
       targets: [{ model: 'qwen-3.8-27b' }],
     });
