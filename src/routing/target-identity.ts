@@ -1,6 +1,6 @@
 import type { Credential, Target } from '../core/target.ts';
 
-/** Whether two targets are the same place, paid with the same credential, under the same settings of thinking. */
+/** Whether two targets are the same model at the same place, paid with the same credential. */
 export function sameTarget(a: Target, b: Target): boolean {
   return (
     a === b ||
