@@ -141,7 +141,7 @@ export class Attempt {
     this.#lastByteMs = performance.now();
     this.#upstreamStatus = answer.statusCode;
     if (answer.statusCode !== 200) return this.#errorAnswer(protocol, answer);
-    if (!envelope.stream) return this.#wholeAnswer(protocol, answer, context);
+    if (!envelope.stream || this.#exchange.isCount) return this.#wholeAnswer(protocol, answer, context);
     const translator = protocol.stream(envelope, target, context);
     this.#usage = translator.usage;
     const fault = await relay(decodedBody(answer), translator, reply, {

@@ -126,7 +126,7 @@ export class Exchange implements Ticking, Attempting {
     this.#current?.check(nowMs);
     const { graceMs, pingMs } = this.#snapshot.settings;
     const { reply } = this;
-    if (!this.#envelope?.stream || this.#abort.signal.aborted) return;
+    if (!this.#envelope?.stream || this.isCount || this.#abort.signal.aborted) return;
     if (reply.state === 'pristine' && this.#current && nowMs - this.#startedMs > graceMs)
       reply.open(this.#openHeaders());
     else if (pingMs > 0 && nowMs - reply.lastWriteMs > pingMs) reply.ping();
@@ -151,7 +151,7 @@ export class Exchange implements Ticking, Attempting {
       'x-midswap-rule',
       visible(`${this.#plan?.reason.rule}: ${this.#plan?.reason.detail}`),
       'x-midswap-attempts',
-      String(this.#attempts.length + 1),
+      String(this.#attempts.length + (this.#current ? 1 : 0)),
       'x-midswap-request-id',
       this.reply.requestId,
     ];

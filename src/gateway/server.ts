@@ -103,7 +103,7 @@ export function createServer(gateway: GatewayCore): GatewayServer {
   function models(path: string, res: ServerResponse): void {
     const reply = new Reply(res, gateway.mintId('req'));
     if (path === '/v1/models' || path === '/v1/models/') return reply.sendJson(200, modelList(gateway.snapshot));
-    const id = decodeURIComponent(path.slice('/v1/models/'.length));
+    const id = decodePath(path.slice('/v1/models/'.length));
     const model = modelById(gateway.snapshot, id);
     if (!model) throw new MidswapError('unknown_model', `model: ${id} is not known`);
     reply.sendJson(200, model);
@@ -166,6 +166,14 @@ export function createServer(gateway: GatewayCore): GatewayServer {
       });
     },
   };
+}
+
+function decodePath(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new MidswapError('invalid_request', `the path has a broken escape: ${text.slice(0, 100)}`);
+  }
 }
 
 function notAllowed(req: IncomingMessage, allow: string): MidswapError {

@@ -282,13 +282,16 @@ describe('a client that does not behave', () => {
     expect(text).toContain('reply from up');
   });
 
-  it('that closes its sending half still gets the answer', async () => {
+  it('that closes its sending half is gone: the end of one half cannot be told from the end of both', async () => {
+    upstream.fail({ mode: 'hang' });
     const body = JSON.stringify(ask());
-    const answer = await sendRaw(gate.port, [`${headOf(body.length)}connection: close\r\n\r\n${body}`], {
-      halfClose: true,
-    });
-    expect(answer).toMatch(/^HTTP\/1\.1 200/);
-    expect(answer).toContain('message_stop');
+    const answer = sendRaw(gate.port, [`${headOf(body.length)}\r\n${body}`], { halfClose: true });
+    const request = await upstream.waitFor(({ path }) => path === '/v1/messages');
+    await until('the upstream is closed', () => request.closedAtMs !== undefined, 1_000);
+    expect(await answer).not.toMatch(/^HTTP\/1\.1 200/);
+    await until('one record', () => gate.records.length === 1);
+    expect(gate.records[0]?.outcome).toBe('aborted');
+    await expectAlive();
   });
 
   it('that goes away in the middle of its body leaves nothing behind', async () => {

@@ -11,7 +11,7 @@ beforeEach(async () => {
   upstream = await startUpstream({ name: 'up' });
   gate = await startGateway(
     {
-      genuine: { url: upstream.url, quirks: GENUINE, model: null },
+      genuine: { url: upstream.url, quirks: { ...GENUINE, messages: { countTokens: true } }, model: null },
       renamed: { url: upstream.url, quirks: GENUINE, model: 'other-model' },
       corp: { url: upstream.url },
     },
@@ -39,7 +39,7 @@ function urlOf(profile: string): string {
 
 /** Bodies that no JSON library would write back as they were. */
 const ODD_BODIES: readonly string[] = [
-  `{ "messages" : [ { "content":"x", "role":"user" } ] ,\n\t"temperature":1.0, "max_tokens": 1e2, "model" : "${REQUESTED}" , "stream":true }`,
+  `{ "messages" : [ { "content":"x", "role":"user" } ] ,\n\t"temperature":1.0, "max_tokens": 100, "top_p":1e-1, "model" : "${REQUESTED}" , "stream":true }`,
   `{"model":"${REQUESTED}","big":12345678901234567890123,"tiny":1e-400,"neg":-0,"stream":true,"max_tokens":1,"messages":[{"role":"user","content":"\\u00e9\\ud83d\\ude00 é😀 \\/ \\u0000"}]}`,
   `{"stream":true,"metadata":{"user_id":"{\\"model\\":\\"inner\\"}","model":"inner"},"messages":[{"role":"user","content":[{"type":"text","text":"\\"model\\": \\"x\\"","cache_control":{"ttl":"1h","type":"ephemeral"}}]}],"max_tokens":1,"model":"${REQUESTED}"}\n`,
   `{"__proto__":{"a":1},"constructor":1,"unknown_field":[{},[],"",null,true],"model":"${REQUESTED}","stream":true,"max_tokens":1,"messages":[{"role":"user","content":"x"}],"safeguards":[{"type":"dangerous_tool_use"}]}`,
@@ -59,7 +59,7 @@ describe('a request to Anthropic itself', () => {
   it('keeps any body byte for byte', async () => {
     const url = urlOf('renamed');
     await fc.assert(
-      fc.asyncProperty(fc.dictionary(fc.string(), fc.json()), fc.nat(3), async (fields, indent) => {
+      fc.asyncProperty(fc.dictionary(fc.string().filter(isPlainKey), fc.json()), fc.nat(3), async (fields, indent) => {
         const known = ['model', 'messages', 'stream', 'max_tokens', 'system', 'tools', 'thinking', 'output_config'];
         const extra = Object.fromEntries(Object.entries(fields).filter(([key]) => !known.includes(key)));
         const body = JSON.stringify({ ...extra, ...ask({ stream: false }) }, null, indent);
@@ -216,8 +216,8 @@ describe('an upstream that is not quite the protocol', () => {
   it.each([
     ['cut', 4],
     ['end', 4],
-    ['cut', 6],
-    ['end', 6],
+    ['cut', 5],
+    ['end', 5],
   ] as const)('a stream that ends too early never looks finished: %s after %i', async (mode, afterEvents) => {
     for (const profile of ['genuine', 'corp']) {
       upstream.fail({ mode, afterEvents });
@@ -240,7 +240,7 @@ describe('an upstream that is not quite the protocol', () => {
     const answer = await post(urlOf('corp'), ask());
     expect(answer.status).toBeGreaterThanOrEqual(500);
     expect(answer.json()).toMatchObject({ type: 'error' });
-    expect(answer.text).not.toContain('Bad Gateway</body>');
+    expect(answer.events()).toEqual([]);
   });
 
   it('an error event at the start is a real status', async () => {
@@ -287,6 +287,11 @@ it('the probes of the client are answered without an upstream', async () => {
   for (const { id } of models.data) expect(id).toMatch(/claude|anthropic/);
   expect(upstream.requests).toEqual([]);
 });
+
+/** Keys that need an escape are refused at the top level: no field has one, and a field must not hide behind one. */
+function isPlainKey(key: string): boolean {
+  return JSON.stringify(key) === `"${key}"`;
+}
 
 /** Message ids differ from request to request. */
 function normalised(answer: Answer): string {
