@@ -5,6 +5,9 @@ export type TextItem =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'call'; readonly call: TextToolCall };
 
+/** Characters behind the start by which it is decided what a notation is. */
+const HEAD = 64;
+const LONGEST_END = Math.max(...NOTATIONS.map((notation) => notation.end.length));
 const LONGEST_START = Math.max(...NOTATIONS.map((notation) => notation.start.length));
 
 /**
@@ -18,6 +21,9 @@ export class TextToolCalls {
   #buffer = '';
   /** Notations that the buffer may be the beginning of, and how far each was searched for its end. */
   #open: { readonly notation: Notation; searched: number }[] = [];
+  /** Pieces of a long call that hold no end of it; joined when one comes, so that the time stays linear. */
+  #pieces: string[] = [];
+  #tail = '';
   #afterCall = false;
   readonly #quotes = new Quotes();
 
@@ -28,12 +34,14 @@ export class TextToolCalls {
 
   /** Nothing is held back: text without `<` and backticks would pass unchanged. */
   get isIdle(): boolean {
-    return this.#buffer === '' && !this.#afterCall;
+    return this.#buffer === '' && this.#pieces.length === 0 && !this.#afterCall;
   }
 
   push(text: string): TextItem[] {
-    this.#buffer += text;
     const out: TextItem[] = [];
+    if (this.#isInsideStill(text)) return out;
+    this.#buffer += this.#pieces.join('') + text;
+    this.#pieces = [];
     while (this.#buffer !== '' && this.#step(out, false));
     return out;
   }
@@ -41,12 +49,26 @@ export class TextToolCalls {
   /** The stream ended: a call that is not whole is text. */
   end(): TextItem[] {
     const out: TextItem[] = [];
+    this.#buffer += this.#pieces.join('');
+    this.#pieces = [];
     while (this.#buffer !== '') {
       if (this.#step(out, true)) continue;
       if (this.#open.length > 0) this.#giveUp(out);
       else this.#emit(this.#take(this.#buffer.length), out);
     }
     return out;
+  }
+
+  /** Takes a piece in the middle of a call, if that is what it is. */
+  #isInsideStill(text: string): boolean {
+    const isLong =
+      this.#open.length > 0 && this.#open.every(({ searched, notation }) => searched > notation.start.length + HEAD);
+    if (!isLong) return false;
+    const seen = (this.#pieces.length === 0 ? this.#buffer.slice(-LONGEST_END) : this.#tail) + text;
+    if (this.#open.some(({ notation }) => seen.includes(notation.end))) return false;
+    this.#pieces.push(text);
+    this.#tail = seen.slice(-LONGEST_END);
+    return true;
   }
 
   #step(out: TextItem[], isFinal: boolean): boolean {
@@ -74,7 +96,7 @@ export class TextToolCalls {
   #inside(out: TextItem[]): boolean {
     this.#open = this.#open.filter(({ notation, searched }) => {
       // The head is decided early; behind it only the end is looked for.
-      return searched > notation.start.length + 64 || notation.head.test(this.#buffer.slice(notation.start.length));
+      return searched > notation.start.length + HEAD || notation.head.test(this.#buffer.slice(notation.start.length));
     });
     if (this.#open.length === 0) {
       this.#emit(this.#take(1), out);
