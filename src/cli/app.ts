@@ -19,6 +19,8 @@ export interface App {
   stateDir(): string;
   /** Reads and compiles the configuration. Throws `config_invalid` and `config_unreadable`, with file and line. */
   configuration(file?: string): Promise<Configuration>;
+  /** Every fault behind a `config_invalid`, one line each; empty for any other error. */
+  configFaults(thrown: unknown): Promise<readonly string[]>;
   /** The files of the configuration, by what they are for; none need exist. */
   configFiles(): Promise<Readonly<Record<'config' | 'secrets' | 'env' | 'state', string>>>;
   /** JSON Schema of the configuration file. */

@@ -75,7 +75,9 @@ export function layOut(
 
 /** `midswap: what happened, where. hint`: one line, whatever was thrown. */
 export function errorLine(thrown: unknown): string {
-  const { message, hint } = asMidswapError(thrown);
+  const { message, hint: whole } = asMidswapError(thrown);
+  // A hint of several lines has the details first and ends with what to do.
+  const hint = whole?.trimEnd().split('\n').at(-1);
   const what = oneLine(message).replace(/[.\s]+$/, '');
   return `midswap: ${what}${hint === undefined ? '' : `. ${oneLine(hint)}`}`;
 }

@@ -71,5 +71,5 @@ function configure(parser: Parser, app: App): Parser {
 
 function helpHint(argv: readonly string[]): string {
   const command = COMMANDS.find(({ name }) => name === argv[0]);
-  return `see: midswap ${command ? `${command.name} ` : ''}--help`;
+  return `See: midswap ${command ? `${command.name} ` : ''}--help`;
 }

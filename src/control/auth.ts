@@ -18,7 +18,7 @@ export function checkPlace(head: RequestHead, port: number): void {
   const names = ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`);
   if (!names.includes(host)) {
     throw new MidswapError('forbidden_host', 'the control API answers to loopback names only', {
-      hint: `call it at 127.0.0.1:${port}`,
+      hint: `Call it at 127.0.0.1:${port}`,
     });
   }
   const origin = head.header('origin');

@@ -174,7 +174,7 @@ function healthId(text: string): unknown {
 function unreachable(endpoint: ControlEndpoint, cause: Error): MidswapError {
   if (cause instanceof MidswapError) return asMidswapError(cause);
   return new MidswapError('unreachable', `${placeOf(endpoint)} does not answer: ${cause.message}`, {
-    hint: 'see what runs with: midswap sessions',
+    hint: 'See what runs with: midswap sessions',
     cause,
   });
 }

@@ -58,7 +58,7 @@ export function pickSession(
   inside?: string,
 ): FoundSession {
   if (sessions.length === 0) {
-    throw new MidswapError('unknown_session', 'no session is running', { hint: 'start one with: midswap' });
+    throw new MidswapError('unknown_session', 'no session is running', { hint: 'Start one with: midswap' });
   }
   if (wanted === undefined) {
     const own = defaultSession(sessions, inside);
@@ -66,11 +66,11 @@ export function pickSession(
     const dynamic = sessions.filter(({ info }) => info.mode === 'dynamic');
     if (dynamic.length === 0) {
       throw new MidswapError('fixed_session', `no session can be switched: ${enumerate(sessions)}`, {
-        hint: 'start one that can with: midswap --dynamic',
+        hint: 'Start one that can with: midswap --dynamic',
       });
     }
     throw new MidswapError('ambiguous_session', `${dynamic.length} sessions are running: ${enumerate(dynamic)}`, {
-      hint: 'name one with --session ID, or take --all',
+      hint: 'Name one with --session ID, or take --all',
     });
   }
   const text = wanted.toLowerCase();
@@ -79,11 +79,11 @@ export function pickSession(
   if (matches.length === 1) return matches[0] as FoundSession;
   if (matches.length === 0) {
     throw new MidswapError('unknown_session', `no running session has the id or pid "${wanted}"`, {
-      hint: `running: ${enumerate(sessions)}`,
+      hint: `Running: ${enumerate(sessions)}`,
     });
   }
   throw new MidswapError('ambiguous_session', `"${wanted}" fits ${matches.length} sessions: ${enumerate(matches)}`, {
-    hint: 'give more of the id',
+    hint: 'Give more of the id',
   });
 }
 

@@ -6,7 +6,7 @@ import type { Snapshot } from '../core/snapshot.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/gateway.ts';
 import type { Session } from '../gateway/session.ts';
 import { mountControl } from './api.ts';
-import type { UseRequest, UseResult } from './contract.ts';
+import { CONTROL_PREFIX, type UseRequest, type UseResult } from './contract.ts';
 import { removeRecord, writeRecord } from './registry.ts';
 import { createSessionControl, type ResolveReference } from './sessions.ts';
 
@@ -36,6 +36,8 @@ export interface HostedGateway {
   readonly port: number;
   /** Base URL of a session for its client: it holds the session's secret. */
   baseUrl(session: Session): string;
+  /** Where the client's prompt hook is answered; the session's control token goes with it. */
+  promptHookUrl(session: Session): string;
   openSession(options: NewSession): Session;
   /** The client of a session runs under this process id. */
   setPid(session: Session, pid: number): void;
@@ -115,12 +117,19 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     await gateway.close();
   };
 
-  bound = await gateway.listen(host, port);
+  try {
+    bound = await gateway.listen(host, port);
+  } catch (thrown) {
+    await end(0);
+    throw thrown;
+  }
+  const origin = `http://${urlHost(bound.host)}:${bound.port}`;
   return {
     gateway,
     bus,
     ...bound,
-    baseUrl: (session) => `http://${urlHost(bound.host)}:${bound.port}/s/${session.secret.reveal()}`,
+    baseUrl: (session) => `${origin}/s/${session.secret.reveal()}`,
+    promptHookUrl: (session) => `${origin}${CONTROL_PREFIX}/sessions/${session.id}/hook/prompt`,
     openSession({ reference, ...rest }) {
       const nowMs = Date.now();
       const session = gateway.sessions.open({ ...rest, nowMs, selection: { reference, slots: {}, sinceMs: nowMs } });

@@ -64,7 +64,7 @@ export function writeRecord(stateDir: string, record: GatewayRecord): void {
   } catch (cause) {
     removeFile(temporary);
     throw new MidswapError('cannot_write', `cannot write ${file}: ${reasonOf(cause)}`, {
-      hint: 'check the owner and the free space of the state directory, or set MIDSWAP_HOME',
+      hint: 'Check the owner and the free space of the state directory, or set MIDSWAP_HOME',
       cause,
     });
   }

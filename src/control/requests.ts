@@ -13,7 +13,7 @@ export function readUseRequest(text: string): UseRequest {
   for (const key of Object.keys(body)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
-    throw invalid(`${key}: not a field of a switch`, near === undefined ? known.join(', ') : `did you mean ${near}?`);
+    throw invalid(`${key}: not a field of a switch`, near === undefined ? known.join(', ') : `Did you mean ${near}?`);
   }
   const { reference, slot, undo, dryRun } = body;
   if (reference !== undefined && (typeof reference !== 'string' || reference.trim() === '' || reference.length > 512)) {

@@ -142,7 +142,7 @@ function sessionOf({ sessions }: ControlOptions, id: string): Session {
   const session = sessions.get(id);
   if (session) return session;
   throw new MidswapError('unknown_session', `there is no session ${id.slice(0, 64)}`, {
-    hint: 'see what runs with: midswap sessions',
+    hint: 'See what runs with: midswap sessions',
   });
 }
 

@@ -92,7 +92,7 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
       const dryRun = request.dryRun === true;
       if (!session.dynamic && !dryRun) {
         throw new MidswapError('fixed_session', `session ${session.id} is fixed to ${session.selection.reference}`, {
-          hint: 'start a session that can be switched with: midswap --dynamic',
+          hint: 'Start a session that can be switched with: midswap --dynamic',
         });
       }
       const before = session.selection;
@@ -201,7 +201,7 @@ function nextSelection(
 ): Selection {
   if (request.reference === undefined) {
     throw new MidswapError('invalid_request', 'a switch needs a reference', {
-      hint: 'a profile, an alias, provider:model, or undo',
+      hint: 'A profile, an alias, provider:model, or undo',
     });
   }
   const { reference } = route({ reference: request.reference, slots: {}, sinceMs });

@@ -33,8 +33,8 @@ export function describeStatus(session: SessionInfo): string {
 }
 
 /** The slot to show where there is room for one. */
-export function mainSlot(session: SessionInfo): SlotInfo | undefined {
-  return session.slots.find(({ slot }) => slot === 'sonnet') ?? session.slots[0];
+export function mainSlot({ slots }: Pick<SessionInfo, 'slots'>): SlotInfo | undefined {
+  return slots.find(({ slot }) => slot === 'sonnet') ?? slots[0];
 }
 
 export function describeTokens(tokens: number): string {

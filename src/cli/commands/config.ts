@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { MidswapError } from '../../core/errors.ts';
-import type { App } from '../app.ts';
+import { asMidswapError, MidswapError } from '../../core/errors.ts';
+import type { App, Configuration } from '../app.ts';
 import type { Output } from '../output.ts';
 
 const TEMPLATE = `# midswap configuration. Everything has a default: this file may be empty.
@@ -40,7 +40,17 @@ async function path(app: App, out: Output): Promise<number> {
 }
 
 async function check(app: App, out: Output): Promise<number> {
-  const { file, warnings, snapshot } = await app.configuration();
+  let configuration: Configuration;
+  try {
+    configuration = await app.configuration();
+  } catch (thrown) {
+    const faults = await app.configFaults(thrown);
+    if (faults.length === 0) throw thrown;
+    if (out.json) out.data({ file: (await app.configFiles()).config, ok: false, faults });
+    else for (const fault of faults) out.note(`midswap: ${fault}`);
+    return asMidswapError(thrown).exit;
+  }
+  const { file, warnings, snapshot } = configuration;
   if (out.json) {
     out.data({ file, ok: true, profiles: snapshot.profiles.size, aliases: snapshot.aliases.size, warnings });
     return 0;
@@ -72,7 +82,7 @@ async function edit(app: App, out: Output): Promise<number> {
   const { env } = app.machine;
   const editor = env.VISUAL || env.EDITOR;
   if (!editor) {
-    throw new MidswapError('usage', 'no editor is named by VISUAL or EDITOR', { hint: `open ${file} yourself` });
+    throw new MidswapError('usage', 'no editor is named by VISUAL or EDITOR', { hint: `Open ${file} yourself` });
   }
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

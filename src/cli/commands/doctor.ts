@@ -102,7 +102,7 @@ function checkClientSettings(settings: ClientSettings): Finding[] {
       check: 'claude settings',
       state: 'warning',
       detail: `${file} sets ${name} for every session`,
-      hint: 'a session that midswap starts overrides it; a plain claude goes where it points',
+      hint: 'A session that midswap starts overrides it; a plain claude goes where it points',
     });
   }
   if (settings.savedModel !== undefined) {
@@ -110,7 +110,7 @@ function checkClientSettings(settings: ClientSettings): Finding[] {
       check: 'claude settings',
       state: 'warning',
       detail: `${settings.savedModel.file} has the default model ${settings.savedModel.model}, which only midswap knows`,
-      hint: 'a plain claude cannot start with it: midswap doctor --fix takes it out',
+      hint: 'A plain claude cannot start with it: midswap doctor --fix takes it out',
     });
   }
   if (findings.length === 0) findings.push({ check: 'claude settings', state: 'ok', detail: 'nothing in the way' });

@@ -66,5 +66,5 @@ export async function readAll(stream: Readable): Promise<string> {
 /** `hook EVENT`. Throws `usage` for an event that has no hook. */
 export function hook(app: App, event: string | undefined): Promise<number> {
   if (event === 'prompt') return hookPrompt(app);
-  throw new MidswapError('usage', `there is no hook "${event ?? ''}"`, { hint: 'hooks: prompt' });
+  throw new MidswapError('usage', `there is no hook "${event ?? ''}"`, { hint: 'Hooks: prompt' });
 }

@@ -82,7 +82,7 @@ export function takeReference(
   const near = nearestName(configuration.snapshot, first);
   if (near === undefined) return { reference: undefined, args };
   throw new MidswapError('unknown_reference', `there is no profile or command "${first}"`, {
-    hint: `did you mean ${near}? A prompt of one word goes after --`,
+    hint: `Did you mean ${near}? A prompt of one word goes after --`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { listAliases, listProfiles } from '../../control/choices.ts';
 import type { ProfileInfo } from '../../control/contract.ts';
-import { describeSlots, describeTokens } from '../../control/wording.ts';
+import { describeTokens, mainSlot } from '../../control/wording.ts';
 import { MidswapError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import type { App } from '../app.ts';
@@ -22,12 +22,12 @@ export async function profile(
     throw new MidswapError('usage', `profile does not know "${action}"`, { hint: 'profile list | show NAME' });
   }
   if (name === undefined)
-    throw new MidswapError('usage', 'profile show needs a name', { hint: 'midswap profile list' });
+    throw new MidswapError('usage', 'profile show needs a name', { hint: 'See: midswap profile list' });
   const found = profiles.find((one) => one.name.toLowerCase() === name.toLowerCase());
   if (found) return show(out, found);
   const near = nearest(name, snapshot.profiles.keys());
   throw new MidswapError('unknown_reference', `there is no profile "${name}"`, {
-    hint: near === undefined ? 'midswap profile list' : `did you mean ${near}?`,
+    hint: near === undefined ? 'See: midswap profile list' : `Did you mean ${near}?`,
   });
 }
 
@@ -45,13 +45,13 @@ function list(
   // What works first: a catalogue is long, and most of it has no key on any one machine.
   const sorted = [...profiles].sort((a, b) => Number(a.unusable !== null) - Number(b.unusable !== null));
   out.table(
-    ['', 'PROFILE', 'PROVIDER', 'GOES TO', ''],
+    ['', 'PROFILE', 'PROVIDER', 'GOES TO', 'STATE'],
     sorted.map((one) => [
       isDefault(one) ? '>' : '',
       one.name,
       one.provider,
-      one.unusable === null ? describeSlots(one.slots) : out.paint('dim', describeSlots(one.slots)),
-      one.unusable === null ? '' : out.paint('yellow', one.unusable),
+      describeMain(one),
+      one.unusable === null ? out.paint('green', 'ready') : out.paint('yellow', one.unusable),
     ]),
   );
   if (aliases.length === 0) return 0;
@@ -61,6 +61,12 @@ function list(
     aliases.map(({ name, reference }) => [name, reference]),
   );
   return 0;
+}
+
+/** One slot stands for all in a list; `profile show` has the others. */
+function describeMain({ slots }: ProfileInfo): string {
+  const main = mainSlot({ slots });
+  return main ? `${main.model ?? 'the model asked for'} at ${main.host}` : '-';
 }
 
 function show(out: Output, profile: ProfileInfo): number {

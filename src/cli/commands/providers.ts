@@ -40,7 +40,7 @@ export async function models(app: App, out: Output, provider: string | undefined
   if (wanted !== undefined && !snapshot.providers.has(wanted)) {
     const near = nearest(wanted, snapshot.providers.keys());
     throw new MidswapError('unknown_reference', `there is no provider "${provider}"`, {
-      hint: near === undefined ? 'midswap providers' : `did you mean ${near}?`,
+      hint: near === undefined ? 'See: midswap providers' : `Did you mean ${near}?`,
     });
   }
   const rows = listModels(snapshot).filter((model) => wanted === undefined || model.provider === wanted);

@@ -191,7 +191,7 @@ async function kill(app: App, out: Output, targets: readonly FoundSession[], sur
 async function confirm(app: App, targets: readonly FoundSession[]): Promise<boolean> {
   const names = targets.map(({ info }) => `${info.id} (${info.reference}, ${info.cwd})`).join(', ');
   if (app.streams.in.isTTY !== true) {
-    throw new MidswapError('usage', `this would stop ${names}`, { hint: 'say --yes where nobody can be asked' });
+    throw new MidswapError('usage', `this would stop ${names}`, { hint: 'Say --yes where nobody can be asked' });
   }
   const terminal = createInterface({ input: app.streams.in, output: app.streams.err });
   try {

@@ -49,7 +49,7 @@ async function useAll(app: App, out: Output, request: UseRequest): Promise<numbe
   );
   const results = answers.flatMap((answer) => answer.results);
   if (results.length === 0) {
-    throw new MidswapError('unknown_session', 'no session is running', { hint: 'start one with: midswap' });
+    throw new MidswapError('unknown_session', 'no session is running', { hint: 'Start one with: midswap' });
   }
   if (out.json) out.data(results);
   for (const entry of out.json ? [] : results) {
@@ -68,7 +68,7 @@ function readRequest(reference: string | undefined, options: UseOptions): UseReq
     return { undo: true, ...(options.dryRun && { dryRun: true }) };
   }
   if (reference === undefined || reference.trim() === '') {
-    throw usage('use needs a profile, an alias or provider:model', 'midswap profile list');
+    throw usage('use needs a profile, an alias or provider:model', 'See: midswap profile list');
   }
   return {
     reference,
@@ -80,10 +80,10 @@ function readRequest(reference: string | undefined, options: UseOptions): UseReq
 export function readSlot(text: string): Slot {
   const slot = text.toLowerCase();
   if (isSlot(slot)) return slot;
-  throw usage(`there is no slot "${text}"`, `slots: ${SLOTS.join(', ')}`);
+  throw usage(`there is no slot "${text}"`, `Slots: ${SLOTS.join(', ')}`);
 }
 
-function usage(message: string, hint = 'see: midswap use --help'): MidswapError {
+function usage(message: string, hint = 'See: midswap use --help'): MidswapError {
   return new MidswapError('usage', message, { hint });
 }
 

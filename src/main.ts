@@ -1,0 +1,453 @@
+#!/usr/bin/env node
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import manifest from '../package.json' with { type: 'json' };
+import type { App, Configuration, ExplainOptions, Explanation, LaunchOptions, ServeOptions } from './cli/app.ts';
+import type { Output } from './cli/output.ts';
+import type { LoadedConfig } from './config/load.ts';
+import type { Machine } from './config/paths.ts';
+import type { HostedGateway } from './control/host.ts';
+import type { ResolveReference } from './control/sessions.ts';
+import { MidswapError } from './core/errors.ts';
+import { FAMILY_SLOTS, type Slot } from './core/slot.ts';
+import type { DemoClient } from './demo/client.ts';
+
+// The composition root: the only place that knows every layer. What a command does not need is not loaded, because
+// the status line, hooks and shims start a process each time.
+
+/** How long running exchanges may take to end when their gateway does. */
+const DRAIN_MS = 5_000;
+/** The first moments belong to the client's own start. */
+const WATCH_AFTER_MS = 500;
+const LOOPBACK = '127.0.0.1';
+
+/** Told of every fault that nobody caught. A gateway that serves replaces it: a session outlives a fault. */
+let onFault = (thrown: unknown): void => {
+  void import('./cli/output.ts').then(({ errorLine }) => {
+    process.stderr.write(`${errorLine(thrown)}\n`, () => process.exit(70));
+  });
+};
+
+const argv = ownArguments();
+if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version')) {
+  process.stdout.write(`${manifest.version}\n`);
+} else {
+  await main();
+}
+
+async function main(): Promise<void> {
+  process.on('uncaughtException', (thrown) => onFault(thrown));
+  process.on('unhandledRejection', (thrown) => onFault(thrown));
+  // Whoever reads our output may go at any time: `midswap sessions | head -1`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    onFault(error);
+  });
+  const [{ run }, app] = await Promise.all([import('./cli/index.ts'), createApp()]);
+  const code = await run(app, argv);
+  // What is written must be out before the end, and nothing that idles may hold it up.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+/** The arguments of the user. A binary that is called `mclaude` is `midswap claude`. */
+function ownArguments(): string[] {
+  const given = process.argv.slice(2);
+  return /(^|[\\/])mclaude(\.exe)?$/i.test(process.argv0) ? ['claude', ...given] : given;
+}
+
+/** The command line that runs this program: the compiled file, or the runtime with the script. */
+function selfCommand(): [string, ...string[]] {
+  // Inside the compiled file the sources have a root of their own, which no other process can open.
+  const compiled = /\$bunfs|~BUN/.test(import.meta.url);
+  return compiled ? [process.execPath] : [process.execPath, fileURLToPath(import.meta.url)];
+}
+
+async function createApp(): Promise<App> {
+  const [{ readMachine }, { configPaths }] = await Promise.all([
+    import('./config/environment.ts'),
+    import('./config/paths.ts'),
+  ]);
+  const machine = readMachine();
+  const stateDir = () => configPaths(machine).stateDir;
+  const wiring: Wiring = {
+    machine,
+    stateDir,
+    client: () => ({
+      parentEnv: machine.env,
+      cwd: machine.cwd,
+      home: machine.home,
+      self: selfCommand(),
+      runtimeRoot: join(stateDir(), 'run'),
+    }),
+  };
+  return {
+    version: manifest.version,
+    machine,
+    streams: { in: process.stdin, out: process.stdout, err: process.stderr },
+    stateDir,
+    configuration: (file) => readConfiguration(wiring, file),
+    configFaults: async (thrown) => {
+      const { faultsOf, faultText } = await import('./config/faults.ts');
+      return faultsOf(thrown).map(faultText);
+    },
+    configFiles: async () => {
+      const { configFile, secretsFile, envFile } = configPaths(machine);
+      return { config: configFile, secrets: secretsFile, env: envFile, state: stateDir() };
+    },
+    configSchema: async () => (await import('./config/schema.ts')).configJsonSchema(),
+    isPlainCommand: async (args) => (await import('./launcher/claude-arguments.ts')).isPlainCommand(args),
+    runPlainClient: async (args) => (await import('./launcher/launch.ts')).runPlainClaude({ args, ...wiring.client() }),
+    launch: (options) => launch(wiring, options),
+    serve: (options) => serve(wiring, options),
+    demo: (out) => demo(wiring, out),
+    explain: (options) => explain(wiring, options),
+    pluginPath: () => writePluginOutside(wiring),
+    findClient: () => findClient(wiring),
+  };
+}
+
+/** What the parts below share. */
+interface Wiring {
+  readonly machine: Machine & { readonly cwd: string };
+  stateDir(): string;
+  client(): {
+    readonly parentEnv: Machine['env'];
+    readonly cwd: string;
+    readonly home: string;
+    readonly self: [string, ...string[]];
+    readonly runtimeRoot: string;
+  };
+}
+
+/** The configuration for the command line, and as its layer keeps it. */
+interface OwnConfiguration extends Configuration {
+  readonly loaded: LoadedConfig;
+  reload(version: number): Promise<LoadedConfig>;
+}
+
+async function readConfiguration({ machine }: Wiring, file: string | undefined): Promise<OwnConfiguration> {
+  const [{ loadConfig }, { resolveReference }] = await Promise.all([
+    import('./config/load.ts'),
+    import('./routing/reference.ts'),
+  ]);
+  const options = { ...machine, ...(file !== undefined && { configFile: file }) };
+  const loaded = await loadConfig(options);
+  return {
+    loaded,
+    reload: (version) => loadConfig({ ...options, version }),
+    snapshot: loaded.snapshot,
+    file: loaded.file,
+    warnings: loaded.warnings,
+    resolve(reference) {
+      try {
+        return resolveReference(loaded.snapshot, reference).label;
+      } catch (thrown) {
+        if (thrown instanceof MidswapError && thrown.code === 'unknown_reference') return undefined;
+        throw thrown;
+      }
+    },
+    origins: () => loaded.values(),
+    keys: () =>
+      [...loaded.snapshot.providers.values()].map(({ id, keyVariables }) => ({
+        provider: id,
+        wanted: keyVariables,
+        found: keyVariables.filter((name) => machine.env[name]),
+      })),
+  };
+}
+
+async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
+  const [launcher, { findClaude }, { hasLogin }, { declareSession, mainTarget }, { CLAUDE_SLOT_MODELS }] =
+    await Promise.all([
+      import('./launcher/launch.ts'),
+      import('./launcher/find-claude.ts'),
+      import('./launcher/login.ts'),
+      import('./cli/declarations.ts'),
+      import('./catalogue/claude.ts'),
+    ]);
+  const { env, home, platform, cwd } = wiring.machine;
+  const client = wiring.client();
+  const configuration = options.configuration as OwnConfiguration;
+  const { snapshot } = configuration;
+  const resolve = await resolver();
+  const wanted = options.reference ?? snapshot.settings.defaultProfile;
+  if (wanted === undefined) {
+    throw new MidswapError('usage', 'no profile is named and the configuration has no default_profile', {
+      hint: 'See: midswap PROFILE; see: midswap profile list',
+    });
+  }
+  const { reference, target } = resolve(snapshot, wanted);
+  const claude = findClaude({ ...client, env, platform });
+  const dynamic = options.dynamic ?? snapshot.settings.alwaysDynamic;
+  const hosted = await startLaunchGateway(wiring, configuration, options.port);
+  try {
+    const session = hosted.openSession({ reference, dynamic, cwd, label: reference });
+    return await launcher.launch({
+      ...client,
+      claude,
+      args: options.args,
+      version: manifest.version,
+      session: {
+        id: session.id,
+        url: hosted.baseUrl(session),
+        dynamic,
+        ...declareSession({
+          snapshot,
+          target,
+          dynamic,
+          hasLogin: hasLogin(env, home, platform),
+          familyModels: CLAUDE_SLOT_MODELS,
+        }),
+      },
+      startLine: { profile: reference, port: hosted.port, ...mainTarget(target) },
+      sensitiveVariables: sensitiveVariables(configuration),
+      hook: {
+        url: hosted.promptHookUrl(session),
+        token: session.controlSecret.reveal(),
+      },
+      ownGateway: true,
+      onSpawn: (pid) => hosted.setPid(session, pid),
+    });
+  } finally {
+    await hosted.end(DRAIN_MS);
+  }
+}
+
+async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions): Promise<number> {
+  const configuration = await readConfiguration(wiring, config);
+  const { settings } = configuration.snapshot;
+  for (const warning of configuration.warnings) out.note(`midswap: ${warning}`);
+  const resolve = await resolver();
+  const { reference } = resolve(configuration.snapshot, settings.defaultProfile ?? '');
+  const hosted = await startGateway(wiring, configuration, host ?? settings.host, port ?? settings.port);
+  const session = hosted.openSession({ reference, dynamic: true, cwd: wiring.machine.cwd, label: reference });
+  const ended = endOfService();
+  if (out.json) {
+    out.line(
+      JSON.stringify({ host: hosted.host, port: hosted.port, session: session.id, baseUrl: hosted.baseUrl(session) }),
+    );
+  } else {
+    out.line(`midswap: gateway on ${hosted.host}:${hosted.port}, profile "${reference}", session ${session.id}`);
+    // The secret in it is for a person or a program that asks, not for the journal of a service.
+    if (process.stdout.isTTY) out.line(`ANTHROPIC_BASE_URL=${hosted.baseUrl(session)}`);
+  }
+  await ended;
+  await hosted.end(DRAIN_MS);
+  return 0;
+}
+
+/** The gateway of one launch. Its configured port is a wish, since several sessions may run; a given one is not. */
+async function startLaunchGateway(
+  wiring: Wiring,
+  configuration: OwnConfiguration,
+  port: number | undefined,
+): Promise<HostedGateway> {
+  const wish = port ?? configuration.snapshot.settings.port;
+  try {
+    return await startGateway(wiring, configuration, LOOPBACK, wish);
+  } catch (thrown) {
+    const isTaken = thrown instanceof MidswapError && thrown.code === 'port_taken';
+    if (!isTaken || port !== undefined || wish === 0) throw thrown;
+    return startGateway(wiring, configuration, LOOPBACK, 0);
+  }
+}
+
+/** A gateway that follows its configuration and keeps its faults to itself. */
+async function startGateway(
+  wiring: Wiring,
+  configuration: OwnConfiguration,
+  host: string,
+  port: number,
+): Promise<HostedGateway> {
+  const [{ hostGateway }, resolve] = await Promise.all([import('./control/host.ts'), resolver()]);
+  let sandbox: ReturnType<typeof startSandbox> | undefined;
+  const hosted = await hostGateway(
+    {
+      snapshot: configuration.snapshot,
+      resolve,
+      stateDir: wiring.stateDir(),
+      version: manifest.version,
+      sandboxOrigin: async () => {
+        sandbox ??= startSandbox();
+        return (await sandbox).origin;
+      },
+      onInternalError: (thrown) => onFault(thrown),
+      stopClient: ({ pid }) => {
+        if (pid !== undefined) process.kill(pid, 'SIGTERM');
+      },
+    },
+    host,
+    port,
+  );
+  onFault = (thrown) => recordFault(wiring.stateDir(), thrown);
+  const follow = setTimeout(() => void followConfiguration(configuration, hosted), WATCH_AFTER_MS);
+  follow.unref();
+  return hosted;
+}
+
+async function startSandbox() {
+  return (await import('./sandbox/server.ts')).startSandbox();
+}
+
+/** Hot reload: a good configuration is swapped in whole, a bad one is told of and changes nothing. */
+async function followConfiguration(configuration: OwnConfiguration, hosted: HostedGateway): Promise<void> {
+  const { watchConfig } = await import('./config/watch.ts');
+  watchConfig({
+    initial: configuration.loaded,
+    load: configuration.reload,
+    onSnapshot: ({ snapshot }) => hosted.reload(snapshot),
+    onRefused: ({ message }) => hosted.bus.emit({ type: 'config.refused', message, atMs: Date.now() }),
+  });
+}
+
+/** A fault of midswap itself while sessions run: the terminal is the client's, so it is written down instead. */
+function recordFault(stateDir: string, thrown: unknown): void {
+  void Promise.all([import('node:fs'), import('./cli/output.ts')]).then(([{ appendFileSync }, { errorLine }]) => {
+    try {
+      const line = `${new Date().toISOString()} ${errorLine(thrown)}\n`;
+      appendFileSync(join(stateDir, 'faults.log'), line, { mode: 0o600 });
+    } catch {
+      // Nowhere to write it, and nobody to tell: the session matters more.
+    }
+  });
+}
+
+/** Routing's reference grammar in the control plane's terms. */
+async function resolver(): Promise<ResolveReference> {
+  const { resolveReference, targetIn } = await import('./routing/reference.ts');
+  return (snapshot, text) => {
+    const reference = resolveReference(snapshot, text);
+    const isFamily = (slot: Slot) => (FAMILY_SLOTS as readonly Slot[]).includes(slot);
+    return {
+      reference: reference.label,
+      extraSlots: (Object.keys(reference.slots) as Slot[]).filter((slot) => !isFamily(slot)),
+      target: (slot) => targetIn(reference, [slot]).target,
+    };
+  };
+}
+
+/** Names of every variable that may hold a key: those of the providers, and those that the configuration refers to. */
+function sensitiveVariables({ snapshot, loaded }: OwnConfiguration): string[] {
+  const ofProviders = [...snapshot.providers.values()].flatMap(({ keyVariables }) => keyVariables);
+  const written = JSON.stringify(loaded.config).matchAll(/"env:([^"]+)"/g);
+  return [...new Set([...ofProviders, ...[...written].map(([, name]) => name as string)])];
+}
+
+/** Resolves when the process is told to end. */
+function endOfService(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+}
+
+async function explain(wiring: Wiring, { reference, model, request }: ExplainOptions): Promise<Explanation> {
+  const [{ readEnvelope, spliceModel }, { classify }, { makePlan }, { explainPlan }, { CLAUDE_SLOT_MODELS }] =
+    await Promise.all([
+      import('./protocols/anthropic/envelope.ts'),
+      import('./routing/classify.ts'),
+      import('./routing/plan.ts'),
+      import('./routing/explain.ts'),
+      import('./catalogue/claude.ts'),
+    ]);
+  const { snapshot } = await readConfiguration(wiring, undefined);
+  const path = '/v1/messages?beta=true';
+  const sample = { model: CLAUDE_SLOT_MODELS.sonnet, max_tokens: 1024, messages: [{ role: 'user', content: 'Hello' }] };
+  const given = readEnvelope(Buffer.from(request ?? JSON.stringify(sample)), path, []);
+  const envelope = model === undefined ? given : readEnvelope(Buffer.concat(spliceModel(given, model)), path, []);
+  const facts = classify({ headers: [], envelope, session: 'explain' });
+  const selected = reference ?? snapshot.settings.defaultProfile ?? '';
+  const { lines, json } = explainPlan(makePlan(snapshot, { reference: selected, slots: {}, sinceMs: 0 }, facts), facts);
+  return { lines, data: json };
+}
+
+/** The plugin for clients that midswap does not start: its hook finds the session by the environment. */
+async function writePluginOutside(wiring: Wiring): Promise<string> {
+  const [{ writePlugin }, { shellCommand }] = await Promise.all([
+    import('./launcher/plugin.ts'),
+    import('./launcher/shell-quote.ts'),
+  ]);
+  const dir = join(wiring.stateDir(), 'plugin');
+  const command = shellCommand([...selfCommand(), 'hook', 'prompt']);
+  writePlugin(dir, { hook: { kind: 'command', command }, version: manifest.version });
+  return dir;
+}
+
+async function findClient({ machine, client }: Wiring) {
+  const [{ findClaude }, { execFile }] = await Promise.all([
+    import('./launcher/find-claude.ts'),
+    import('node:child_process'),
+  ]);
+  const path = findClaude({ ...client(), env: machine.env, platform: machine.platform });
+  const version = await new Promise<string | undefined>((resolve) => {
+    execFile(path, ['--version'], { timeout: 10_000 }, (error, stdout) => {
+      resolve(error ? undefined : /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0]);
+    });
+  });
+  return { path, version };
+}
+
+/** The demo has a home of its own: it needs no configuration, touches none, and leaves nothing. */
+async function demo(wiring: Wiring, out: Output): Promise<number> {
+  const [{ mkdtempSync, rmSync }, { tmpdir }, { runDemo }] = await Promise.all([
+    import('node:fs'),
+    import('node:os'),
+    import('./demo/demo.ts'),
+  ]);
+  const home = mkdtempSync(join(tmpdir(), 'midswap-demo-'));
+  const stateDir = join(home, 'state');
+  const alone: Wiring = {
+    ...wiring,
+    stateDir: () => stateDir,
+    machine: { ...wiring.machine, env: { MIDSWAP_HOME: home }, home, cwd: home },
+  };
+  let hosted: HostedGateway | undefined;
+  let client: DemoClient | undefined;
+  try {
+    const configuration = await readConfiguration(alone, undefined);
+    const running = await startGateway(alone, configuration, LOOPBACK, 0);
+    hosted = running;
+    const reference = 'sandbox:sandbox-swift';
+    const session = running.openSession({ reference, dynamic: true, cwd: home, label: reference });
+    client = await startDemoClient(wiring, running.baseUrl(session), home);
+    const report = await runDemo({
+      client,
+      address: `${running.host}:${running.port}`,
+      switchTo: async (to) => void running.use(session, { reference: to }),
+      subscribe: (listener) => running.bus.subscribe(listener),
+      print: (line) => (out.json ? undefined : out.line(line)),
+    });
+    if (out.json) out.data(report);
+    return 0;
+  } finally {
+    await client?.close();
+    await hosted?.end(0);
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+async function startDemoClient(wiring: Wiring, baseUrl: string, home: string): Promise<DemoClient> {
+  const found = await findClient(wiring).catch(() => undefined);
+  if (found?.version === undefined) return (await import('./demo/built-in-client.ts')).startBuiltInClient(baseUrl);
+  const { startClaude } = await import('./demo/claude-client.ts');
+  const { PATH, TERM, LANG, SystemRoot } = wiring.machine.env;
+  const kept = Object.entries({ PATH, TERM, LANG, SystemRoot }).filter(([, value]) => value !== undefined);
+  return startClaude({
+    command: found.path,
+    version: found.version,
+    cwd: home,
+    environment: {
+      ...(Object.fromEntries(kept) as Record<string, string>),
+      HOME: home,
+      USERPROFILE: home,
+      ANTHROPIC_BASE_URL: baseUrl,
+      // Any value that is no key: the client starts no turn without one, and the gateway never sends it on.
+      ANTHROPIC_AUTH_TOKEN: 'midswap',
+      CLAUDE_CODE_GATEWAY_HINT_HEADERS: '1',
+      CLAUDE_CODE_AUTO_MODE_SERVER: '0',
+      // Not the user's session: nothing but the conversation is to happen.
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      DISABLE_AUTOUPDATER: '1',
+      NO_PROXY: '127.0.0.1,localhost',
+    },
+  });
+}
