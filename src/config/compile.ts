@@ -88,8 +88,7 @@ export function compileConfig({ config, secrets, version, origins }: CompileInpu
     },
     modelData: (provider: string, model: string) => data(provider, model),
   });
-  // A profile that is faulty itself would only be told twice by those who name it.
-  if (faults.length === 0) checkReferences(config, snapshot, remarks);
+  checkReferences(config, snapshot, new Set([...written.keys()].filter((key) => !profiles.has(key))), remarks);
   return { snapshot, faults, warnings };
 }
 
@@ -194,10 +193,14 @@ function routingOf({ routing = {} }: RawConfig): Routing {
   });
 }
 
-/** Every reference leads somewhere. One whose key is missing does: it is told when it is used. */
-function checkReferences(config: RawConfig, snapshot: Snapshot, remarks: Remarks): void {
+/**
+ * Every reference leads somewhere. One whose key is missing does: it is told when it is used. What names a profile that
+ * is faulty itself is not told again.
+ */
+function checkReferences(config: RawConfig, snapshot: Snapshot, faulty: ReadonlySet<string>, remarks: Remarks): void {
   const check = (path: Path, reference: string | undefined, slotsToo: boolean): void => {
     if (reference === undefined || (slotsToo && isSlot(reference.toLowerCase()))) return;
+    if (faulty.has((reference.split(':', 1)[0] as string).toLowerCase())) return;
     try {
       resolveReference(snapshot, reference);
     } catch (error) {

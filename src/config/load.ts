@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { MidswapError } from '../core/errors.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { BUILT_IN, type Compiled, compileConfig } from './compile.ts';
@@ -16,7 +17,7 @@ import {
 } from './layers.ts';
 import { environmentLayer, flagLayer, modelLayer } from './override-layers.ts';
 import { type ConfigPaths, configPaths, type Machine } from './paths.ts';
-import { checkProject, findProjectFile, PROJECT_LIMIT } from './project.ts';
+import { checkProject, PROJECT_LIMIT, projectCandidates } from './project.ts';
 import { parseSource, readRegularFile } from './read-source.ts';
 import type { Remark } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
@@ -42,6 +43,7 @@ export interface LoadedConfig {
   readonly paths: ConfigPaths;
   /** The user's file, whether or not it is there. */
   readonly file: string;
+  readonly hasFile: boolean;
   /** The project's file, where there is one. */
   readonly projectFile: string | undefined;
   /** Every file that a change of would change this, whether or not it is there. */
@@ -89,7 +91,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     }),
   });
 
-  const projectFile = options.cwd === undefined ? undefined : findProjectFile(options.cwd, options.home);
+  const candidates = options.cwd === undefined ? [] : projectCandidates(options.cwd, options.home);
+  const projectFile = candidates.find((candidate) => existsSync(candidate));
   const names = (): Compiled => compile(firm.below).compiled;
   const project = projectFile === undefined ? undefined : await projectLayer(projectFile, options, names, warnings);
   const { layers, compiled } = settle(firm, project, options.env, compile, warnings);
@@ -102,8 +105,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     config: mergeLayers(layers),
     paths,
     file,
+    hasFile: user !== undefined,
     projectFile,
-    files: [file, ...(projectFile === undefined ? [] : [projectFile]), ...secrets.files],
+    files: [file, ...secrets.files, ...candidates],
     warnings,
     originOf: (path) => originOf(layers, typeof path === 'string' ? path.split('.') : path),
     values: () => originatedValues(layers),

@@ -14,10 +14,10 @@ const ALLOWED_IN_PROFILE = new Set(['models']);
 const ALLOWED_MODELS = new Set<string>([...SLOTS, 'default']);
 
 /**
- * The project's own file: the nearest one in the directory or above it, up to the root of the repository or the home
- * directory. Outside of both only the directory itself counts: a file in `/tmp` is anybody's.
+ * Where a project's file may be, the nearest first: in the directory or above it, up to the root of the repository or
+ * the home directory. Outside of both only the directory itself counts: a file in `/tmp` is anybody's.
  */
-export function findProjectFile(cwd: string, home: string): string | undefined {
+export function projectCandidates(cwd: string, home: string): string[] {
   const directories: string[] = [];
   let bounded = false;
   for (let here = resolve(cwd); ; here = dirname(here)) {
@@ -25,8 +25,7 @@ export function findProjectFile(cwd: string, home: string): string | undefined {
     bounded = here === resolve(home) || existsSync(join(here, '.git'));
     if (bounded || here === dirname(here)) break;
   }
-  const candidates = bounded ? directories : directories.slice(0, 1);
-  return candidates.map((directory) => join(directory, PROJECT_FILE)).find((file) => existsSync(file));
+  return (bounded ? directories : directories.slice(0, 1)).map((directory) => join(directory, PROJECT_FILE));
 }
 
 /**

@@ -191,7 +191,7 @@ export type RawProvider = z.infer<typeof providerSchema>;
 export type RawQuirks = Readonly<Record<string, unknown>>;
 
 /** The JSON Schema that editors complete the file with (draft 2020-12). */
-export function jsonSchema(): Record<string, unknown> {
+export function configJsonSchema(): Record<string, unknown> {
   const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
   return { title: 'Configuration of midswap', ...schema };
 }

@@ -13,12 +13,19 @@ import {
 import { dirname } from 'node:path';
 import { MidswapError } from '../core/errors.ts';
 
+export interface WriteOptions {
+  /** `false` leaves it to the system when the bytes reach the disk: for files that mean nothing after a crash. */
+  readonly durable?: boolean;
+  /** Called at the last moment; throws when the old file must stay. */
+  readonly confirm?: () => void;
+}
+
 /**
  * Replaces a file as a whole, readable by its owner alone: a reader sees the old text or the new one, also after a
  * crash. Missing directories are made, readable by the owner alone. A symbolic link is followed, so that a file kept
  * elsewhere stays there. Throws `cannot_write`; the old file is then as it was.
  */
-export function writePrivateFile(file: string, text: string | Uint8Array, options: { durable?: boolean } = {}): void {
+export function writePrivateFile(file: string, text: string | Uint8Array, options: WriteOptions = {}): void {
   let temporary: string | undefined;
   try {
     makePrivateDirectory(dirname(file));
@@ -31,6 +38,7 @@ export function writePrivateFile(file: string, text: string | Uint8Array, option
     } finally {
       closeSync(descriptor);
     }
+    options.confirm?.();
     renameSync(temporary, target);
   } catch (cause) {
     if (temporary) rmSync(temporary, { force: true });
