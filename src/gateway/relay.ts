@@ -86,12 +86,9 @@ export function relay(
       step(translator.end(), performance.now());
       finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
     };
-    const onCut = () => {
-      if (over) return;
-      // What was complete before the cut is still told apart: an own end that was seen is an end.
-      step(translator.end(), performance.now());
+    // A cut is never an end, whatever was seen before it: only the translator's own "done" is.
+    const onCut = () =>
       finish(connectionFault('truncated', 'the connection to the upstream was cut in the middle of the answer'));
-    };
 
     body.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
   });

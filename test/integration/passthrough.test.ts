@@ -217,6 +217,7 @@ describe('an upstream that is not quite the protocol', () => {
     ['cut', 4],
     ['end', 4],
     ['cut', 5],
+    ['cut', 6],
     ['end', 5],
   ] as const)('a stream that ends too early never looks finished: %s after %i', async (mode, afterEvents) => {
     for (const profile of ['genuine', 'corp']) {
