@@ -43,7 +43,11 @@ function unfold(document: Document, report: (offset: number, what: string) => vo
     if (depth > DEPTH_LIMIT) stop(offset, 'is nested too deeply');
     if (++nodes > NODE_LIMIT) stop(offset, 'unfolds to too many values');
     if (stopped) return { kind: 'scalar', offset, value: null };
-    if (isAlias(node)) return convert(node.resolve(document), offset, depth + 1);
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      if (target === undefined) stop(offset, 'refers to an anchor that is not there');
+      return convert(target, offset, depth + 1);
+    }
     if (isMap(node)) {
       const entries = new Map<string, SourceEntry>();
       for (const pair of node.items) {

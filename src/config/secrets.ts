@@ -2,10 +2,11 @@ import { isAbsolute, join } from 'node:path';
 import { MidswapError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { parseEnvFile } from './environment.ts';
+import { faultsOf } from './faults.ts';
 import type { Keychain } from './keychain.ts';
 import type { ConfigPaths, Machine } from './paths.ts';
 import { parseSource, readRegularFile } from './read-source.ts';
-import { plainValue } from './source.ts';
+import { plainValue, type Source } from './source.ts';
 import { writePrivateFile } from './write-file.ts';
 
 /** A secret, or why there is none, for people: `env:CORP_KEY is not set`. */
@@ -180,7 +181,7 @@ async function readStored({ secretsFile }: ConfigPaths, platform: string): Promi
 /** The secrets file: names to keys, or to `keychain:NAME`. */
 async function parseStored(secretsFile: string, text: string | undefined): Promise<Map<string, string>> {
   if (text === undefined) return new Map();
-  const value = plainValue((await parseSource(secretsFile, text)).root);
+  const value = plainValue((await parseSecrets(secretsFile, text)).root);
   if (value === null) return new Map();
   const entries = typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : [];
   const bad = entries.find(([, inner]) => typeof inner !== 'string');
@@ -190,6 +191,19 @@ async function parseStored(secretsFile: string, text: string | undefined): Promi
     });
   }
   return new Map(entries as [string, string][]);
+}
+
+/** What is wrong with this file is told by its line alone: the words around it are keys. */
+async function parseSecrets(secretsFile: string, text: string): Promise<Source> {
+  try {
+    return await parseSource(secretsFile, text);
+  } catch (error) {
+    const line = faultsOf(error)[0]?.position?.line;
+    if (line === undefined) throw error;
+    throw new MidswapError('config_invalid', `${secretsFile}:${line}: cannot be read as YAML`, {
+      hint: 'Write each key as NAME: "KEY", or remove the file and set the keys again.',
+    });
+  }
 }
 
 function writeStored({ secretsFile }: ConfigPaths, stored: ReadonlyMap<string, string>): void {
