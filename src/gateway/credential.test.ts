@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../core/secret.ts';
+import { PLACEHOLDER_TOKEN } from '../core/session.ts';
 import type { Credential, Target } from '../core/target.ts';
-import { credentialHeaders, isCredentialHeader, PLACEHOLDER_TOKEN } from './credential.ts';
+import { credentialHeaders, isCredentialHeader } from './credential.ts';
 
 const LOGIN = 'sk-ant-oat01-a-real-login';
 const GATEWAY_TOKEN = 'gateway-token';

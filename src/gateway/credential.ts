@@ -1,5 +1,6 @@
 import type { UpstreamFault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
+import { PLACEHOLDER_TOKEN } from '../core/session.ts';
 import type { AuthHeader, Target } from '../core/target.ts';
 import { connectionFault } from './faults.ts';
 
@@ -11,9 +12,6 @@ const CREDENTIAL_HEADERS = new Set([
   'proxy-authorization',
   'cookie',
 ]);
-
-/** The value that a session without a login gives to the client so that it starts at all. It opens nothing. */
-export const PLACEHOLDER_TOKEN = 'midswap-session';
 
 export type CredentialHeaders =
   | { readonly headers: readonly string[]; readonly secret?: Secret }

@@ -1,3 +1,4 @@
+import { PLACEHOLDER_TOKEN } from '../core/session.ts';
 import { FAMILY_SLOTS } from '../core/slot.ts';
 import { windowVariables } from './context-window.ts';
 import { pathWith, variableName } from './path-variable.ts';
@@ -26,8 +27,6 @@ export interface ClientEnvironment {
   readonly withheld: readonly string[];
 }
 
-/** Any value that is no key: the client starts no turn without one, and the gateway never sends it on. */
-const NO_CREDENTIAL = 'midswap';
 const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
 
 /** Each makes the client talk to somebody else, or with another credential than the session's. */
@@ -68,7 +67,7 @@ export function clientEnvironment(input: EnvironmentInput): ClientEnvironment {
     NO_PROXY: withLoopback(effective.NO_PROXY ?? effective.no_proxy),
     no_proxy: withLoopback(effective.no_proxy ?? effective.NO_PROXY),
   };
-  if (!session.subscription) essential.ANTHROPIC_AUTH_TOKEN = NO_CREDENTIAL;
+  if (!session.subscription) essential.ANTHROPIC_AUTH_TOKEN = PLACEHOLDER_TOKEN;
   // Its verdicts on tool calls come from Anthropic's server or from the client's own requests: only the second work
   // with a third party.
   if (!session.anthropicOnly) essential.CLAUDE_CODE_AUTO_MODE_SERVER = '0';

@@ -37,15 +37,17 @@ export function answer(model: string, request: MessagesRequest): Turn {
   const schema = request.output_config?.format?.schema;
   if (schema !== undefined) return say(JSON.stringify(instanceOf(schema)));
   const { messages } = request;
-  for (let i = messages.length - 1; i >= 0; i--) {
-    const message = messages[i] as Message;
-    if (message.role !== 'user') continue;
-    const turns = turnsOf(textOf(message.content));
-    if (turns.length === 0) continue;
-    const done = messages.slice(i + 1).filter((later) => later.role === 'assistant').length;
-    return turns[done] ?? say(`(${model}) The script is at its end.`);
-  }
-  return plainAnswer(model, messages);
+  const asked = messages.findLastIndex(isPrompt);
+  const turns = turnsOf(textOf(messages[asked]?.content));
+  if (turns.length === 0) return plainAnswer(model, messages);
+  const done = messages.slice(asked + 1).filter((later) => later.role === 'assistant').length;
+  return turns[done] ?? say(`(${model}) The script is at its end.`);
+}
+
+/** A message in which somebody speaks, not one that only brings the results of tools. */
+function isPrompt(message: Message): boolean {
+  if (message.role !== 'user') return false;
+  return typeof message.content === 'string' || !message.content.some((block) => block.type === 'tool_result');
 }
 
 function plainAnswer(model: string, messages: readonly Message[]): Turn {
