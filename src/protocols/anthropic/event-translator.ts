@@ -129,7 +129,8 @@ export class EventTranslator {
   }
 
   #blockStart(index: unknown, block: Fields): void {
-    if (this.#open.has(index)) this.#blockStop(index);
+    // A call whose input came whole has no deltas to come: its stop may be missing.
+    for (const [key, open] of this.#open) if (key === index || open.input !== undefined) this.#blockStop(key);
     switch (block.type) {
       case 'text':
         this.#open.set(index, { kind: 'text', input: undefined });

@@ -17,17 +17,19 @@ const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
+const QUOTE = 0x22;
 const CLOSE_BRACE = 0x7d;
 const EVENT = Buffer.from('event: ');
 const DATA = Buffer.from('data: ');
 const DELTA = Buffer.from('content_block_delta\n');
 const NOTHING = Buffer.alloc(0);
 
-const DELTA_TYPE: Readonly<Record<Kind, string>> = {
-  text: 'text_delta',
-  thinking: 'thinking_delta',
-  tool: 'input_json_delta',
-  raw: 'input_json_delta',
+/** How the delta begins that a kind of block is made of. */
+const DELTA_HEAD: Readonly<Record<Kind, string>> = {
+  text: '{"type":"text_delta","text":"',
+  thinking: '{"type":"thinking_delta","thinking":"',
+  tool: '{"type":"input_json_delta","partial_json":"',
+  raw: '{"type":"input_json_delta","partial_json":"',
 };
 
 /**
@@ -39,7 +41,7 @@ const DELTA_TYPE: Readonly<Record<Kind, string>> = {
  */
 export class FrameReader {
   readonly #answer: Answer;
-  /** `{"type":"content_block_delta","index":N,"delta":{"type":"...` of the open block. */
+  /** What a plain delta of the open block begins with, up to its text. */
   #deltaHead: Buffer = NOTHING;
   #started = false;
   #blocks = 0;
@@ -52,6 +54,8 @@ export class FrameReader {
   verdict: Verdict = 'pass';
   replacement: Buffer = NOTHING;
   fault: UpstreamFault | undefined;
+  /** An event has been read, whatever became of it. */
+  sawEvent = false;
   /** Something to show has been seen. */
   hasContent = false;
   /** `message_stop` has been seen. */
@@ -97,6 +101,7 @@ export class FrameReader {
     const jsonEnd = bytes.indexOf(LF, json);
     if (jsonEnd === -1 || jsonEnd + 1 === bytes.length) return -1;
     if (bytes[jsonEnd + 1] !== LF) return this.#repair(bytes);
+    this.sawEvent = true;
     if (isDelta && this.#isPlainDelta(bytes, json, jsonEnd)) {
       this.hasContent = true;
       return jsonEnd + 2;
@@ -131,7 +136,7 @@ export class FrameReader {
     if (this.#open === undefined || compare(bytes, json, this.#deltaHead) !== 1) return false;
     let last = jsonEnd - 1;
     while (bytes[last] === SPACE) last -= 1;
-    return bytes[last] === CLOSE_BRACE && bytes[last - 1] === CLOSE_BRACE;
+    return bytes[last] === CLOSE_BRACE && bytes[last - 1] === CLOSE_BRACE && bytes[last - 2] === QUOTE;
   }
 
   #look(name: string, data: Buffer): void {
@@ -222,9 +227,7 @@ export class FrameReader {
     this.#open = { index, kind };
     this.#blocks = index + 1;
     this.#signed = false;
-    this.#deltaHead = Buffer.from(
-      `{"type":"content_block_delta","index":${index},"delta":{"type":"${DELTA_TYPE[kind]}"`,
-    );
+    this.#deltaHead = Buffer.from(`{"type":"content_block_delta","index":${index},"delta":${DELTA_HEAD[kind]}`);
     this.#answer.remember(
       kind === 'thinking' ? block.signature : type === 'redacted_thinking' ? block.data : undefined,
     );

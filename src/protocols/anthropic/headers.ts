@@ -1,3 +1,5 @@
+import { isCredentialHeader } from '../../core/secret.ts';
+
 /** Of one connection only, or set anew for the next one (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -14,21 +16,8 @@ const HOP_BY_HOP = new Set([
   'accept-encoding',
 ]);
 
-/** Credentials, and traces of the way from the client to here. */
-const NEVER_FORWARDED = new Set([
-  'authorization',
-  'x-api-key',
-  'api-key',
-  'anthropic-auth-token',
-  'proxy-authorization',
-  'proxy-authenticate',
-  'cookie',
-  'forwarded',
-  'via',
-  'x-real-ip',
-  'origin',
-  'referer',
-]);
+/** Traces of the way from the client to here. */
+const NEVER_FORWARDED = new Set(['forwarded', 'via', 'x-real-ip', 'origin', 'referer']);
 const NEVER_FORWARDED_PREFIXES = ['x-forwarded-', 'x-midswap-', 'proxy-', 'sec-', 'cf-'];
 
 /** All that an endpoint other than Anthropic is told. Betas go with the fields behind them; the rest says who and where
@@ -50,7 +39,8 @@ function connectionOptions(headers: readonly string[]): Set<string> {
 export function genuineHeaders(headers: readonly string[]): string[] {
   const options = connectionOptions(headers);
   return forwarded(headers, (name) => {
-    if (HOP_BY_HOP.has(name) || NEVER_FORWARDED.has(name) || options.has(name)) return false;
+    if (HOP_BY_HOP.has(name) || NEVER_FORWARDED.has(name) || options.has(name) || isCredentialHeader(name))
+      return false;
     return !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
   });
 }

@@ -39,7 +39,7 @@ export class MessagesPassthrough implements StreamTranslator {
   #carryBytes = 0;
   #mode: 'start' | 'frames' | 'repair' | 'body' = 'start';
   #head: Buffer = Buffer.alloc(0);
-  #events = 0;
+  #sawEvent = false;
   #repair: Repair | undefined;
   #state: StreamState = 'empty';
   #fault: UpstreamFault | undefined;
@@ -104,7 +104,7 @@ export class MessagesPassthrough implements StreamTranslator {
       this.#keep(bytes);
       return undefined;
     }
-    const rest = bytes.subarray(start);
+    const rest = start === 0 ? bytes : bytes.subarray(start);
     const first = rest[0];
     this.#head = Buffer.from(rest.subarray(0, 300));
     if (first === GZIP) {
@@ -191,7 +191,7 @@ export class MessagesPassthrough implements StreamTranslator {
     const events = new EventTranslator(this.#answer, writer, this.#frames.open);
     const reader = new SseReader({
       event: (name, data) => {
-        this.#events += 1;
+        this.#sawEvent = true;
         events.event(name, data);
       },
       comment: () => {
@@ -220,7 +220,7 @@ export class MessagesPassthrough implements StreamTranslator {
     if (this.#repair === undefined || this.#state === 'failed') return undefined;
     const { events, writer } = this.#repair;
     if (events.fault !== undefined) {
-      const saidSomethingElse = this.#events === 0 && this.#head.length > 0 && !this.#frames.resume();
+      const saidSomethingElse = !this.#sawEvent && !this.#frames.sawEvent && this.#head.length > 0;
       const what = `sent no events but: ${excerpt(this.#head.toString('utf8'))}`;
       this.#fail(saidSomethingElse ? this.#answer.broken('malformed', what) : events.fault);
     } else if (events.done) this.#state = 'done';
@@ -235,7 +235,7 @@ export class MessagesPassthrough implements StreamTranslator {
       this.#fail(this.#answer.broken('malformed', what));
       return undefined;
     }
-    this.#events = 1;
+    this.#sawEvent = true;
     this.#repair?.events.event('', body);
     this.#repair?.events.end();
     return this.#settle();
