@@ -36,6 +36,7 @@ export class Conversation {
   readonly #written: string[] = [];
   #lastRole: ChatMessage['role'] | undefined;
   #hasDialogue: boolean;
+  #emitted = 0;
   /** The last message, while another one may still be joined to it. */
   #tail: ChatMessage | undefined;
 
@@ -43,6 +44,11 @@ export class Conversation {
     this.#rules = rules;
     this.#lastRole = from.lastRole;
     this.#hasDialogue = from.hasDialogue;
+  }
+
+  /** Messages that were added, those that joined another one included. */
+  get emitted(): number {
+    return this.#emitted;
   }
 
   /** JSON texts of the messages. No turn may be added afterwards. */
@@ -158,6 +164,7 @@ export class Conversation {
   }
 
   #emit(message: ChatMessage): void {
+    this.#emitted += 1;
     const { quirks } = this.#rules;
     const isSystem = message.role === 'system' || message.role === 'developer';
     const needsUserBefore = !this.#hasDialogue || this.#last() === 'assistant';

@@ -107,7 +107,7 @@ function writeMessages(body: MessagesRequest, rules: ConversationRules, target: 
     conversation.add(turn, index === turns.length - 1);
   });
   const written = conversation.finish();
-  if (written.length <= (system === undefined ? 0 : 1)) {
+  if (conversation.emitted === (system === undefined ? 0 : 1)) {
     throw new MidswapError('invalid_request', 'messages: at least one message with content is required');
   }
   return written;
