@@ -38,3 +38,18 @@ export function sameSecret(given: string, expected: string): boolean {
 function digest(text: string): Buffer {
   return createHash('sha256').update(text, 'utf8').digest();
 }
+
+/** Headers in which a client may carry a credential: its own login, a token for the gateway, or a key. */
+const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set([
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'anthropic-auth-token',
+  'proxy-authorization',
+  'cookie',
+]);
+
+/** Whether a header (lower-case name) is a credential, and so is never copied from a client to an upstream. */
+export function isCredentialHeader(lowerName: string): boolean {
+  return CREDENTIAL_HEADERS.has(lowerName);
+}

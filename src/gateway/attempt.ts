@@ -7,7 +7,7 @@ import { emptyUsage, type Usage } from '../core/usage.ts';
 import type { EncodedRequest, Protocol, ProtocolContext } from '../protocols/protocol.ts';
 import type { AttemptOptions } from './attempts.ts';
 import { readBody } from './body.ts';
-import { credentialHeaders } from './credential.ts';
+import { credentialHeaders, withCredential } from './credential.ts';
 import type { Exchange } from './exchange.ts';
 import { connectionFault } from './faults.ts';
 import { protocolOf } from './protocols.ts';
@@ -168,7 +168,7 @@ export class Attempt {
       target: this.#target,
       baseUrl,
       path: encoded.path,
-      headers: [...encoded.headers, ...credential],
+      headers: withCredential(encoded.headers, credential),
       body: encoded.body,
     });
     return this.#call.answer;

@@ -1,17 +1,8 @@
 import type { UpstreamFault } from '../core/failure.ts';
-import type { Secret } from '../core/secret.ts';
+import { isCredentialHeader, type Secret } from '../core/secret.ts';
 import { PLACEHOLDER_TOKEN } from '../core/session.ts';
 import type { AuthHeader, Target } from '../core/target.ts';
 import { connectionFault } from './faults.ts';
-
-/** Headers in which a client may carry a credential: its own login, or a token for the gateway. */
-const CREDENTIAL_HEADERS = new Set([
-  'authorization',
-  'x-api-key',
-  'anthropic-auth-token',
-  'proxy-authorization',
-  'cookie',
-]);
 
 export type CredentialHeaders =
   | { readonly headers: readonly string[]; readonly secret?: Secret }
@@ -61,9 +52,15 @@ export function credentialHeaders(
   };
 }
 
-/** Whether a header of the client is a credential, and so never copied to an upstream. */
-export function isCredentialHeader(lowerName: string): boolean {
-  return CREDENTIAL_HEADERS.has(lowerName);
+/** The headers of a request, whatever a protocol has put there, with exactly the credential that is due. */
+export function withCredential(headers: readonly string[], credential: readonly string[]): string[] {
+  const out: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!isCredentialHeader(name.toLowerCase())) out.push(name, headers[i + 1] as string);
+  }
+  out.push(...credential);
+  return out;
 }
 
 function clientLogin(headers: readonly string[], isGatewayToken: (value: string) => boolean): string[] {
