@@ -42,7 +42,7 @@ export function thirdParty(messages: Partial<Quirks['messages']> = {}, options: 
 /** Anthropic itself. */
 export function genuine(options: Options = {}): Target {
   return thirdParty(
-    {},
+    { systemRole: 'keep', adaptiveThinking: true, effort: 'yes', outputFormat: true, urlImages: true, documents: true },
     { provider: 'anthropic', model: undefined, ...options, quirks: { ...options.quirks, anthropicGenuine: true } },
   );
 }

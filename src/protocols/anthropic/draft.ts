@@ -71,6 +71,7 @@ export class RequestDraft {
   /** The request as pieces to be sent one after the other: untouched stretches are parts of the received buffer. */
   bytes(): Buffer[] {
     const { raw, spans } = this.env;
+    if (!this.changed) return [raw];
     const pieces: Buffer[] = [];
     let from = 0;
     for (const [name, [start, end]] of spans) {
