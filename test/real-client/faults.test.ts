@@ -39,7 +39,10 @@ it.each<[string, Fault]>([
 
 it('an upstream that always breaks off is an error, never an answer', async () => {
   const { up1, machine } = await stage();
-  up1.fail({ mode: 'end', afterEvents: 4, times: 99 }, { mode: 'reset', times: 99, match: { stream: false } });
+  up1.fail(
+    { mode: 'end', afterEvents: 4, times: 99, match: { stream: true } },
+    { mode: 'reset', times: 99, match: { stream: false } },
+  );
   const result = await ask(machine, 1);
   expect(result.is_error).toBe(true);
   expect(result.result).not.toBe('reply from up1');

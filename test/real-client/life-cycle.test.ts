@@ -1,17 +1,13 @@
-import { readdirSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Installation, install } from '../support/gateway-process.ts';
 import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
+import { listFiles } from '../support/temp-home.ts';
 import { until } from '../support/until.ts';
 
 async function stage(): Promise<{ up1: ScriptedUpstream; machine: Installation }> {
   const up1 = await startUpstream({ name: 'up1' });
   onTestFinished(() => up1.close());
   return { up1, machine: await install({ upstreams: { up1 } }) };
-}
-
-function filesOf(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
 }
 
 async function sessionCount(machine: Installation): Promise<number> {
@@ -29,7 +25,7 @@ function isAlive(pid: number): boolean {
 
 it('a launcher killed with -9 leaves nothing that the next start does not clear away', async () => {
   const { machine } = await stage();
-  const before = filesOf(machine.midswapHome);
+  const before = listFiles(machine.midswapHome);
   const terminal = await machine.open(['up1', '--permission-mode', 'manual']);
   await terminal.waitFor('❯');
   const pid = await terminal.pid();
@@ -38,7 +34,7 @@ it('a launcher killed with -9 leaves nothing that the next start does not clear 
   expect(await sessionCount(machine)).toBe(0);
   const result = await machine.midswap(['up1', '-p', 'hello', '--output-format', 'json']);
   expect(result.json()).toMatchObject({ is_error: false, result: 'reply from up1' });
-  const left = filesOf(machine.midswapHome).filter((name) => !before.includes(name) && !name.includes('provenance'));
+  const left = listFiles(machine.midswapHome).filter((name) => !before.includes(name) && !name.includes('provenance'));
   expect(left).toEqual([]);
 });
 

@@ -29,6 +29,15 @@ export function writeFiles(dir: string, files: Readonly<Record<string, string>>)
   }
 }
 
+/** Paths of all files below `dir`, folders left out; none when it does not exist. */
+export function listFiles(dir: string): string[] {
+  if (!lstatSync(dir, { throwIfNoEntry: false })) return [];
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
 /** What belongs to the user and no test may touch, below the home folder. */
 const USER_FILES = [
   '.claude',

@@ -102,10 +102,17 @@ export class Terminal {
   async exitCode(timeoutMs = 20_000): Promise<number> {
     const until = performance.now() + timeoutMs;
     for (;;) {
-      const state = (
-        await this.#tmux('display-message', '-p', '-t', 'main', '#{pane_dead}:#{pane_dead_status}')
-      ).trim();
-      if (state.startsWith('1:')) return Number(state.slice(2));
+      const state = await this.#tmux(
+        'display-message',
+        '-p',
+        '-t',
+        'main',
+        '#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}',
+      );
+      // The terminal is closed a moment before the code is known.
+      const [, code, signal] = /^1:(\d*):(\d*)/.exec(state) ?? [];
+      if (code) return Number(code);
+      if (signal) return 128 + Number(signal);
       if (performance.now() > until) throw new Error(`still running:\n${await this.screen()}`);
       await sleep(50);
     }
