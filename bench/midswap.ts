@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mode } from './figures.ts';
 import { buildTool } from './native.ts';
-import { CLIENT_HEADERS, freePort, startProcess, type Target } from './targets.ts';
+import { CLIENT_HEADERS, freePort, OUTPUT_FILE, startProcess, type Target } from './targets.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const BUN = join(ROOT, 'node_modules', '.bin', 'bun');
@@ -41,7 +41,7 @@ export function midswapTarget({ name, title, command }: Runtime): Target {
     title,
     async start({ mode, upstreamPort, directory }) {
       const port = await freePort();
-      const { env, token } = prepareHome(directory, mode, upstreamPort);
+      const env = prepareHome(directory, mode, upstreamPort);
       const running = await startProcess({
         command: [...command, ...serveArguments(port)],
         env,
@@ -52,8 +52,8 @@ export function midswapTarget({ name, title, command }: Runtime): Target {
       return {
         name,
         port,
-        path: '/v1/messages?beta=true',
-        headers: { ...CLIENT_HEADERS, 'x-api-key': token },
+        path: `${sessionPath(directory)}/v1/messages?beta=true`,
+        headers: { ...CLIENT_HEADERS, authorization: 'Bearer bench' },
         model: 'claude-sonnet-5',
         ...running,
       };
@@ -62,21 +62,21 @@ export function midswapTarget({ name, title, command }: Runtime): Target {
 }
 
 export function serveArguments(port: number): string[] {
-  return ['serve', '--host', '127.0.0.1', '--port', String(port)];
+  return ['serve', '--host', '127.0.0.1', '--port', String(port), '--json'];
 }
 
-export interface Home {
-  /** Environment that makes a midswap live there. */
-  readonly env: Readonly<Record<string, string>>;
-  /** What a client of the served gateway shows. */
-  readonly token: string;
+/** Path of the session that a served gateway has told of in its output: it holds the secret. */
+function sessionPath(directory: string): string {
+  const output = readFileSync(join(directory, OUTPUT_FILE), 'utf8');
+  const baseUrl = /"baseUrl"\s*:\s*"([^"]+)"/.exec(output)?.[1];
+  if (baseUrl === undefined) throw new Error(`no base URL in the output of \`midswap serve --json\`: ${output}`);
+  return new URL(baseUrl).pathname.replace(/\/$/, '');
 }
 
-/** A throw-away home with one profile, whose provider is the mock. */
-export function prepareHome(directory: string, mode: Mode, upstreamPort: number): Home {
+/** A throw-away home with one profile, whose provider is the mock. Gives the environment to live there. */
+export function prepareHome(directory: string, mode: Mode, upstreamPort: number): Readonly<Record<string, string>> {
   const home = join(directory, 'midswap');
   mkdirSync(home, { recursive: true });
-  const token = 'bench-client-token-0123456789abcdef';
   const origin = `http://127.0.0.1:${upstreamPort}`;
   const provider =
     mode === 'messages'
@@ -95,7 +95,8 @@ export function prepareHome(directory: string, mode: Mode, upstreamPort: number)
   // JSON is YAML.
   writeFileSync(join(home, 'config.yaml'), JSON.stringify(config, null, 2), { mode: 0o600 });
   return {
-    env: { MIDSWAP_HOME: home, MIDSWAP_CLAUDE: buildTool('first-request'), [KEY_VARIABLE]: 'bench-key-0123456789' },
-    token,
+    MIDSWAP_HOME: home,
+    MIDSWAP_CLAUDE: buildTool('first-request'),
+    [KEY_VARIABLE]: 'bench-key-0123456789',
   };
 }

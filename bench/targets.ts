@@ -8,6 +8,9 @@ import type { Mode } from './figures.ts';
 import { processTree } from './machine.ts';
 
 const NGINX = '/usr/sbin/nginx';
+/** In a target's directory: what it has printed. */
+export const OUTPUT_FILE = 'output.log';
+
 const READY_LIMIT_MS = 15_000;
 const STOP_LIMIT_MS = 4_000;
 
@@ -144,7 +147,7 @@ export interface ProcessOptions {
 /** Starts a server and waits until it answers. Throws with the end of its output when it does not. */
 export async function startProcess(options: ProcessOptions): Promise<Pick<RunningTarget, 'pids' | 'stop'>> {
   const { command, directory, port, readyPath } = options;
-  const logFile = join(directory, 'output.log');
+  const logFile = join(directory, OUTPUT_FILE);
   const log = openSync(logFile, 'a');
   const [program, ...args] = command;
   const child = spawn(program, args, {

@@ -29,8 +29,7 @@ export async function measureStarts(bench: Bench, runtimes: readonly Runtime[]):
         if (counted) bench.figures.add(place, 'startMs', value);
       };
       const directory = freshDirectory(bench.directory, `start-${runtime.name}`);
-      const home = prepareHome(directory, 'messages', bench.upstream.port);
-      const env = environment(directory, home.env);
+      const env = environment(directory, prepareHome(directory, 'messages', bench.upstream.port));
       await awaitQuiet(bench.quietLimitMs);
       const version = await timeStart({ command: [...runtime.command, 'version'], env, cwd: directory });
       add(START_SHAPES.version, whenGood(bench, `${runtime.name} version`, version)?.wallMs);
