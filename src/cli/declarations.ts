@@ -33,9 +33,9 @@ export function declareSession({ snapshot, target, dynamic, hasLogin, familyMode
   };
 }
 
-/** The model of the session for the start line: the one that carries the conversation. */
+/** The model of the session for the start line: that of the slot with which the client begins. */
 export function mainTarget(target: (slot: Slot) => Target): { readonly host: string; readonly model: string } {
-  const main = target('sonnet');
+  const main = target('opus');
   return { host: hostOf(main), model: main.model ?? 'the model asked for' };
 }
 
@@ -64,7 +64,7 @@ function hasOtherWays(snapshot: Snapshot, targets: readonly (readonly [Family, T
 
 function pickerRows(snapshot: Snapshot): PickerRow[] {
   const profiles = usableProfiles(snapshot).map(({ name, slots, fallbackTarget }): PickerRow => {
-    const main = slots.sonnet ?? fallbackTarget;
+    const main = slots.opus ?? fallbackTarget;
     return { reference: name, label: name, description: `${main.model ?? 'the model asked for'} at ${hostOf(main)}` };
   });
   const aliases = [...snapshot.aliases].map(

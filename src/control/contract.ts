@@ -60,6 +60,8 @@ export interface SessionInfo {
   /** When the present selection was made. */
   readonly sinceMs: number;
   readonly canUndo: boolean;
+  /** Slot of the last main request. Null before the first. */
+  readonly activeSlot: Slot | null;
   /** What the conversation weighs: input and output tokens of the last main request. Null before the first. */
   readonly contextTokens: number | null;
   /** Millionths of a US dollar; null is unknown. */

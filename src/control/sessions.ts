@@ -82,6 +82,7 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
         uptimeMs: now - session.startedAtMs,
         sinceMs: selection.sinceMs,
         canUndo: session.dynamic && (undo.get(session)?.length ?? 0) > 0,
+        activeSlot: weights.get(session.id)?.slot ?? null,
         contextTokens: weights.get(session.id)?.tokens ?? null,
         costMicros: null,
         counters: { ...counters, lastRoute: counters.lastRoute ?? null, lastAtMs: counters.lastAtMs ?? null },

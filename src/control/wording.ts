@@ -32,9 +32,9 @@ export function describeStatus(session: SessionInfo): string {
   return parts.join(' · ');
 }
 
-/** The slot to show where there is room for one. */
-export function mainSlot({ slots }: Pick<SessionInfo, 'slots'>): SlotInfo | undefined {
-  return slots.find(({ slot }) => slot === 'sonnet') ?? slots[0];
+/** The slot to show where there is room for one: the one in use, or the one that the client begins with. */
+export function mainSlot({ slots, activeSlot }: Pick<SessionInfo, 'slots' | 'activeSlot'>): SlotInfo | undefined {
+  return slots.find(({ slot }) => slot === (activeSlot ?? 'opus')) ?? slots[0];
 }
 
 export function describeTokens(tokens: number): string {

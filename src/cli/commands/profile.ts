@@ -65,7 +65,7 @@ function list(
 
 /** One slot stands for all in a list; `profile show` has the others. */
 function describeMain({ slots }: ProfileInfo): string {
-  const main = mainSlot({ slots });
+  const main = mainSlot({ slots, activeSlot: null });
   return main ? `${main.model ?? 'the model asked for'} at ${main.host}` : '-';
 }
 

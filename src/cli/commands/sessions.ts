@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { callControl, followControl } from '../../control/client.ts';
 import {
   type ControlEvent,
@@ -193,6 +192,7 @@ async function confirm(app: App, targets: readonly FoundSession[]): Promise<bool
   if (app.streams.in.isTTY !== true) {
     throw new MidswapError('usage', `this would stop ${names}`, { hint: 'Say --yes where nobody can be asked' });
   }
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: app.streams.in, output: app.streams.err });
   try {
     return /^y(es)?$/i.test((await terminal.question(`stop ${names}? [y/N] `)).trim());
