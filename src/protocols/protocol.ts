@@ -3,6 +3,7 @@ import type { MintId } from '../core/ids.ts';
 import type { Envelope } from '../core/messages.ts';
 import type { Target } from '../core/target.ts';
 import type { Usage } from '../core/usage.ts';
+import type { ChatHistoryCache } from './openai-chat/history-cache.ts';
 
 /** What one attempt sends, without host and credential: those belong to the endpoint. */
 export interface EncodedRequest {
@@ -24,6 +25,8 @@ export interface ProtocolContext {
   readonly withoutThinking: boolean;
   /** Stable per session, for provider-side caches (`prompt_cache_key`). Not a secret, not the session's path. */
   readonly cacheKey: string;
+  /** Translations of earlier requests, to go on from; output is the same without it. One for the whole gateway. */
+  readonly chatHistory?: ChatHistoryCache;
 }
 
 /** Who made the thinking of a conversation; see `docs/adr/` and `protocols/anthropic/history.ts`. */

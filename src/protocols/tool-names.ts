@@ -21,13 +21,11 @@ export class ToolNames {
     for (const name of names) if (!this.#upstream.has(name)) this.#link(name, this.#mapped(name));
   }
 
-  /** The name that the upstream sees. Names that were not declared are mapped by the same rule. */
+  /** The name that the upstream sees. Names that were not declared are mapped by the same rule, each for itself. */
   upstream(name: string): string {
     const known = this.#upstream.get(name);
     if (known !== undefined) return known;
-    const mapped = this.#isLegal(name) && !this.#client.has(name) ? name : this.#mapped(name);
-    this.#link(name, mapped);
-    return mapped;
+    return this.#isLegal(name) && !this.#client.has(name) ? name : this.#mapped(name);
   }
 
   /** The client's name for what the upstream called; unknown names come back as they are. */

@@ -60,7 +60,7 @@ function isSchema(value: unknown): value is Schema {
 const UNIONS = ['anyOf', 'oneOf', 'allOf'] as const;
 
 /** "must not have 'enum' or 'not' at the top level"; the others say nothing about an object. */
-const NOT_AT_THE_ROOT = new Set(['$schema', '$id', 'const', 'enum', 'not', 'items']);
+const NOT_AT_THE_ROOT = new Set(['$schema', '$id', '$ref', 'const', 'enum', 'not', 'items']);
 
 /** The root as one plain object: a reference resolved, unions flattened, `type` and `properties` present. */
 function objectRoot(given: Schema): Schema {

@@ -13,9 +13,10 @@ import { ReasoningDetails } from './details.ts';
 import { brokenFault, faultInside } from './error.ts';
 import { estimateInput, estimateTokens } from './estimate.ts';
 import { type Ending, endingOf, strongerReason } from './finish.ts';
-import { toolNames } from './request.ts';
+import { headOf } from './request-parts.ts';
 import { AnswerText } from './text-stream.ts';
 import { ToolCallStream } from './tool-stream.ts';
+import { toolNames } from './tools.ts';
 import { isRecord } from './types.ts';
 import { asUsage, mergeUsage, type RawUsage } from './usage.ts';
 
@@ -53,7 +54,7 @@ export class ChatAnswer {
   constructor(env: Envelope, target: Target, context: ProtocolContext, output?: MessageOutput) {
     this.#env = env;
     this.#target = target;
-    this.#names = toolNames(env.body(), target);
+    this.#names = toolNames(headOf(env), target);
     const options = {
       model: env.model,
       mintId: context.mintId,
@@ -238,7 +239,7 @@ export class ChatAnswer {
     if (!this.#details.isEmpty) writer.signature(this.#seal());
     const stop = this.#matchedStop;
     const isStop =
-      reason === 'end_turn' && stop !== undefined && this.#env.body().stop_sequences?.includes(stop) === true;
+      reason === 'end_turn' && stop !== undefined && headOf(this.#env).stop_sequences?.includes(stop) === true;
     writer.finish({
       stopReason: isStop ? 'stop_sequence' : reason,
       stopSequence: isStop ? stop : null,
@@ -254,7 +255,7 @@ export class ChatAnswer {
     const { contextWindow } = this.#target.data;
     const { prompt } = this.#usage;
     if (contextWindow !== undefined && prompt !== undefined) return prompt >= contextWindow * 0.9;
-    return (this.#env.body().max_tokens ?? 0) > 64;
+    return (headOf(this.#env).max_tokens ?? 0) > 64;
   }
 
   /** The client counts on numbers: what the upstream did not tell is estimated by length. */

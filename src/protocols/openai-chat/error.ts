@@ -4,7 +4,8 @@ import { excerpt } from '../../core/redact.ts';
 import type { HeaderMap } from '../../core/retry-after.ts';
 import type { Target } from '../../core/target.ts';
 import { readErrorBody, readErrorValue, upstreamFault } from '../upstream-error.ts';
-import { toolNames } from './request.ts';
+import { headOf } from './request-parts.ts';
+import { toolNames } from './tools.ts';
 import { isRecord } from './types.ts';
 
 /** An answer that is not 200. Tool names in its text are the client's again. */
@@ -65,6 +66,6 @@ function brokenChoice(choices: unknown): Record<string, unknown> | undefined {
 }
 
 function withClientNames(fault: UpstreamFault, env: Envelope, target: Target): UpstreamFault {
-  const message = toolNames(env.body(), target).restore(fault.message);
+  const message = toolNames(headOf(env), target).restore(fault.message);
   return message === fault.message ? fault : { ...fault, message };
 }

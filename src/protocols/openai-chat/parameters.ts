@@ -1,11 +1,11 @@
-import type { MessagesRequest } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import { outputSchema } from '../tool-schema.ts';
+import type { RequestHead } from './request-parts.ts';
 import { thinkingParameters, thinkingWish } from './thinking.ts';
 import { type ChatParameters, isRecord } from './types.ts';
 
 export interface ParameterInput {
-  readonly body: MessagesRequest;
+  readonly body: RequestHead;
   readonly target: Target;
   /** Name the client asked for. */
   readonly model: string;
@@ -36,14 +36,14 @@ export function upstreamModel(model: string): string {
   return model.replace(/\[\d+m\]$/i, '');
 }
 
-function tokenLimit(body: MessagesRequest, target: Target): Record<string, number> {
+function tokenLimit(body: RequestHead, target: Target): Record<string, number> {
   const { maxTokensField, minOutputTokens } = target.quirks.chat;
   if (typeof body.max_tokens !== 'number') return {};
   const most = target.data.maxOutputTokens ?? Number.POSITIVE_INFINITY;
   return { [maxTokensField]: Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most) };
 }
 
-function sampling(body: MessagesRequest, target: Target): Record<string, number> {
+function sampling(body: RequestHead, target: Target): Record<string, number> {
   const { sampling: allowed, topK } = target.quirks.chat;
   const out: Record<string, number> = {};
   if (!allowed) return out;
@@ -66,7 +66,7 @@ function stops(input: ParameterInput): Record<string, string[]> {
 }
 
 /** The format that the client wants the answer in, wherever its version puts it. */
-function wantedFormat(body: MessagesRequest): { readonly schema: unknown; readonly name: string } | undefined {
+function wantedFormat(body: RequestHead): { readonly schema: unknown; readonly name: string } | undefined {
   const format = body.output_config?.format ?? body.output_format;
   if (!isRecord(format) || format.type !== 'json_schema') return undefined;
   const nested = isRecord(format.json_schema) ? format.json_schema : format;
@@ -74,7 +74,7 @@ function wantedFormat(body: MessagesRequest): { readonly schema: unknown; readon
   return { schema: nested.schema, name: name === '' ? 'answer' : name };
 }
 
-function responseFormat(body: MessagesRequest, target: Target): Record<string, unknown> {
+function responseFormat(body: RequestHead, target: Target): Record<string, unknown> {
   const format = wantedFormat(body);
   if (format === undefined) return {};
   switch (target.quirks.chat.structuredOutputs) {
@@ -90,7 +90,7 @@ function responseFormat(body: MessagesRequest, target: Target): Record<string, u
 }
 
 /** What a provider without schemas has to be told in words; the word JSON is demanded beside `json_object`. */
-export function formatInstruction(body: MessagesRequest, target: Target): string | undefined {
+export function formatInstruction(body: RequestHead, target: Target): string | undefined {
   const format = wantedFormat(body);
   if (format === undefined || target.quirks.chat.structuredOutputs === 'json_schema') return undefined;
   return `Answer with one JSON object and nothing else. It must match this JSON schema:\n${JSON.stringify(format.schema ?? {})}`;

@@ -6,6 +6,7 @@ import { ThinkTags } from '../think-tags.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { normalisedArguments } from './arguments.ts';
 import { EndTokens } from './end-tokens.ts';
+import { headOf } from './request-parts.ts';
 import type { ToolCallStream } from './tool-stream.ts';
 import { isRecord } from './types.ts';
 
@@ -43,7 +44,7 @@ export class AnswerText {
     this.#names = names;
     this.#tags = thinkTags ? new ThinkTags(thinkTagStyle) : undefined;
     if (textToolCalls.length === 0) return;
-    const schemas = new Map((env.body().tools ?? []).map((tool) => [tool.name, tool.input_schema ?? {}]));
+    const schemas = new Map((headOf(env).tools ?? []).map((tool) => [tool.name, tool.input_schema ?? {}]));
     const schemaOf = (name: string): unknown => schemas.get(names.client(name));
     this.#textCalls = new TextToolCalls(textToolCalls, schemaOf);
     this.#reasoningCalls = new TextToolCalls(textToolCalls, schemaOf);

@@ -1,5 +1,5 @@
-import type { MessagesRequest } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import type { RequestHead } from './request-parts.ts';
 
 /** What the client wants: `absent` when it said nothing of thinking. */
 export interface ThinkingWish {
@@ -18,7 +18,7 @@ const BUDGETS: readonly (readonly [number, string])[] = [
 ];
 
 /** A stated effort goes before one that is derived from a budget; `disabled` goes before both. */
-export function thinkingWish(body: MessagesRequest): ThinkingWish {
+export function thinkingWish(body: RequestHead): ThinkingWish {
   const type = body.thinking?.type;
   const stated = typeof body.output_config?.effort === 'string' ? body.output_config.effort : undefined;
   if (type === 'disabled') return { mode: 'off', effort: undefined, budget: undefined };

@@ -1,8 +1,9 @@
 import type { Message, MessagesRequest, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
-import type { ToolNames } from '../tool-names.ts';
+import { ToolNames } from '../tool-names.ts';
 import { isStrictExpressible, toolParameters } from '../tool-schema.ts';
 import { contentBlocks } from './content.ts';
+import type { RequestHead } from './request-parts.ts';
 import { clientToolSchema, isServerTool } from './typed-tools.ts';
 import { type ChatTool, isRecord } from './types.ts';
 
@@ -11,15 +12,40 @@ export interface ToolChoice {
   parallel_tool_calls?: false;
 }
 
+/** Names of all tools of the request, deferred ones too. The mapping of an answer is the same function. */
+export function toolNames(head: RequestHead, target: Target): ToolNames {
+  const declared = (head.tools ?? []).flatMap((tool) => (typeof tool.name === 'string' ? [tool.name] : []));
+  return new ToolNames(
+    declared.filter((name) => name.trim() !== ''),
+    target.quirks.chat.toolNameMaxLength,
+  );
+}
+
+/** The functions of the request. `loaded`: names that the conversation mentions, in order. */
+export function offeredTools(
+  head: RequestHead,
+  loaded: ReadonlyMap<string, number>,
+  names: ToolNames,
+  target: Target,
+  note: (text: string) => void,
+): ChatTool[] {
+  const { requireToolsWithHistory, toolChoice: support } = target.quirks.chat;
+  const tools = chatTools(head.tools ?? [], loaded.keys(), names, target, note);
+  // Where "none" cannot be said, no tools say it.
+  const offered = head.tool_choice?.type === 'none' && support === 'none' ? [] : tools;
+  if (offered.length > 0 || !requireToolsWithHistory) return offered;
+  return toolsOfHistory(loaded.keys(), names);
+}
+
 /**
  * The tools that go upstream as functions. Server tools stay behind; of the deferred ones only those go that the
  * conversation has loaded, unless nothing on the client's side could ever load them.
  *
  * `loaded`: names that the conversation refers to, in the order of their first mention.
  */
-export function chatTools(
+function chatTools(
   tools: readonly Tool[],
-  loaded: ReadonlySet<string>,
+  loaded: Iterable<string>,
   names: ToolNames,
   target: Target,
   note: (text: string) => void,
@@ -64,36 +90,42 @@ function chatTool(tool: Tool, names: ToolNames, target: Target): ChatTool {
   };
 }
 
-/** Names of tools that messages load or use: references in results, additions in system entries, calls. */
-export function loadedTools(messages: readonly Message[]): Set<string> {
-  const out = new Set<string>();
-  for (const message of messages) {
+/**
+ * Names of tools that messages load or use (references in results, additions in system entries, calls), each with the
+ * position of the first message that mentions it, in that order. `offset`: position of the first of the messages.
+ */
+export function loadedTools(messages: readonly Message[], offset = 0): Map<string, number> {
+  const out = new Map<string, number>();
+  messages.forEach((message, index) => {
+    const mention = (name: string): void => {
+      if (!out.has(name)) out.set(name, offset + index);
+    };
     for (const block of contentBlocks(message.content)) {
-      if (block.type === 'tool_use') out.add(String(block.name));
-      else if (block.type === 'tool_reference' || block.type === 'tool_addition') addReference(block, out);
-      else if (block.type.endsWith('tool_result')) addReferences(block.content, out, 0);
+      if (block.type === 'tool_use') mention(String(block.name));
+      else if (block.type === 'tool_reference' || block.type === 'tool_addition') addReference(block, mention);
+      else if (block.type.endsWith('tool_result')) addReferences(block.content, mention, 0);
     }
-  }
+  });
   return out;
 }
 
-function addReferences(content: unknown, out: Set<string>, depth: number): void {
+function addReferences(content: unknown, mention: (name: string) => void, depth: number): void {
   if (depth > 4) return;
-  if (Array.isArray(content)) for (const each of content) addReferences(each, out, depth + 1);
+  if (Array.isArray(content)) for (const each of content) addReferences(each, mention, depth + 1);
   else if (isRecord(content)) {
-    if (content.type === 'tool_reference') addReference(content, out);
-    else if (content.tool_references !== undefined) addReferences(content.tool_references, out, depth + 1);
+    if (content.type === 'tool_reference') addReference(content, mention);
+    else if (content.tool_references !== undefined) addReferences(content.tool_references, mention, depth + 1);
   }
 }
 
-function addReference(reference: Record<string, unknown>, out: Set<string>): void {
+function addReference(reference: Record<string, unknown>, mention: (name: string) => void): void {
   const nested = isRecord(reference.tool) ? reference.tool : reference;
   const name = reference.tool_name ?? nested.tool_name ?? nested.name;
-  if (typeof name === 'string') out.add(name);
+  if (typeof name === 'string') mention(name);
 }
 
 /** A tools list for an upstream that wants one because the history has calls. */
-export function toolsOfHistory(loaded: ReadonlySet<string>, names: ToolNames): ChatTool[] {
+function toolsOfHistory(loaded: Iterable<string>, names: ToolNames): ChatTool[] {
   return [...loaded]
     .filter((name) => name.trim() !== '')
     .map((name) => ({

@@ -1,11 +1,12 @@
 import { MidswapError } from '../../core/errors.ts';
-import type { Block, Message, MessagesRequest } from '../../core/messages.ts';
+import type { Block, Message } from '../../core/messages.ts';
+import type { RequestHead } from './request-parts.ts';
 import { isRecord } from './types.ts';
 
 const ROLES = new Set(['user', 'assistant', 'system']);
 
 /** Refuses what cannot be translated, with the path of the fault: `messages.3.content.0.text`. */
-export function checkRequest(body: MessagesRequest): void {
+export function checkRequest(body: RequestHead): void {
   const { system, tools, max_tokens: maxTokens, stop_sequences: stops } = body;
   if (system !== undefined && system !== null && typeof system !== 'string') checkBlocks(system, 'system');
   if (tools !== undefined && tools !== null) {

@@ -1,0 +1,221 @@
+import { MidswapError } from '../../core/errors.ts';
+import type { Block, Envelope } from '../../core/messages.ts';
+import type { Target } from '../../core/target.ts';
+import type { ProtocolContext } from '../protocol.ts';
+import type { ToolNames } from '../tool-names.ts';
+import { asContent } from './content.ts';
+import { Conversation, type ConversationRules, type Position, START } from './conversation.ts';
+import type { Boundary, Resumption } from './history-cache.ts';
+import { formatInstruction } from './parameters.ts';
+import { elementSpans, messagesBytes, messagesFrom, type RequestHead } from './request-parts.ts';
+import { asReminder, systemParts } from './system.ts';
+import { toolIdMapper } from './tool-ids.ts';
+import { loadedTools, offeredTools } from './tools.ts';
+import { LateResult, readTurns, type Turn } from './turns.ts';
+import type { ChatMessage, Part } from './types.ts';
+import { checkMessages } from './validate.ts';
+
+export interface History {
+  /** The messages as JSON, commas between them. */
+  readonly messages: Buffer[];
+  /** Names of tools that the conversation mentions, with the position of the first mention. */
+  readonly loaded: ReadonlyMap<string, number>;
+}
+
+interface Job {
+  readonly env: Envelope;
+  readonly head: RequestHead;
+  readonly names: ToolNames;
+  readonly target: Target;
+  readonly context: ProtocolContext;
+  note(text: string): void;
+}
+
+/** The messages of a request in the upstream's words. What was translated before is taken over, if it may be. */
+export function translateHistory(
+  env: Envelope,
+  head: RequestHead,
+  names: ToolNames,
+  target: Target,
+  context: ProtocolContext,
+  note: (text: string) => void,
+): History {
+  const job: Job = { env, head, names, target, context, note };
+  const system = systemMessage(head, target);
+  const cache = context.chatHistory;
+  const source = messagesBytes(env);
+  // Which calls are told as text depends on the tools of this very request.
+  if (cache === undefined || source === undefined || target.quirks.chat.undeclaredToolCalls === 'text') {
+    return translate(job, system, undefined).history;
+  }
+  const key = cacheKey(job, system);
+  const toolSpan = env.spans.get('tools');
+  const toolBytes = toolSpan === undefined ? undefined : env.raw.subarray(toolSpan[0], toolSpan[1]);
+  const found = cache.find(key, toolBytes, source);
+  const done = resumed(job, system, found);
+  const translation = Buffer.concat(done.history.messages);
+  const boundaries = placed(done, source);
+  if (boundaries !== undefined) {
+    const { loaded } = done.history;
+    cache.remember(
+      { key, toolBytes, source, translation, boundaries, loaded, callIds: done.callIds },
+      done.from?.history,
+    );
+  }
+  return { ...done.history, messages: [translation] };
+}
+
+function cacheKey({ target, context }: Job, system: ChatMessage | undefined): string {
+  const { quirks, data, provider } = target;
+  return JSON.stringify([provider, quirks.chat, data.vision ?? quirks.vision, context.withoutThinking, system]);
+}
+
+/** A boundary before its place in the received bytes is known. */
+interface Found {
+  readonly turn: Turn;
+  readonly position: Position;
+  readonly written: number;
+}
+
+interface Done {
+  readonly history: History;
+  readonly callIds: ReadonlyMap<string, number>;
+  readonly found: readonly Found[];
+  readonly from: Resumption | undefined;
+}
+
+function resumed(job: Job, system: ChatMessage | undefined, from: Resumption | undefined): Done {
+  if (from === undefined) return translate(job, system, undefined);
+  try {
+    return translate(job, system, from);
+  } catch (thrown) {
+    if (thrown instanceof LateResult) return translate(job, system, undefined);
+    throw thrown;
+  }
+}
+
+/** Translates the messages behind a boundary, or all of them. */
+function translate(job: Job, system: ChatMessage | undefined, from: Resumption | undefined): Done {
+  const { env, head, names, target, note } = job;
+  const offset = from?.boundary.at ?? 0;
+  const messages = messagesFrom(env, from?.boundary.offset);
+  checkMessages(messages, offset);
+  const loaded = joined(before(from?.history.loaded, offset), loadedTools(messages, offset));
+  const offeredNames = (): ReadonlySet<string> =>
+    new Set(offeredTools(head, loaded, names, target, note).map((tool) => tool.function.name));
+  const earlier = before(from?.history.callIds, offset);
+  const rules = conversationRules(job, offeredNames);
+  const turns = readTurns(messages, rules.quirks.alternateRoles, offset, (id) => earlier.has(id)).filter(
+    (turn) => !isBlank(turn),
+  );
+  const conversation = new Conversation(rules, from?.boundary.position ?? START);
+  if (from === undefined && system !== undefined) conversation.addMessage(system);
+  const boundaries: { readonly turn: Turn; readonly position: Position; readonly count: number }[] = [];
+  turns.forEach((turn, index) => {
+    const boundary = conversation.add(turn, index === turns.length - 1);
+    if (boundary !== undefined) boundaries.push({ turn, ...boundary });
+  });
+  const written = conversation.finish();
+  if (from === undefined && conversation.emitted === (system === undefined ? 0 : 1)) {
+    throw new MidswapError('invalid_request', 'messages: at least one message with content is required');
+  }
+  const prefix = from?.history.translation.subarray(0, from.boundary.written);
+  const texts = bytesOf(written, prefix !== undefined && prefix.length > 0);
+  const ends = endsOf(written, prefix?.length ?? 0);
+  return {
+    history: { messages: prefix === undefined ? [texts] : [prefix, texts], loaded },
+    callIds: joined(earlier, callIds(turns)),
+    found: boundaries.map(({ turn, position, count }) => ({ turn, position, written: ends[count] ?? 0 })),
+    from,
+  };
+}
+
+/** Messages as bytes; `follows`: others stand before them. */
+function bytesOf(written: readonly string[], follows: boolean): Buffer {
+  return Buffer.from(follows && written.length > 0 ? `,${written.join(',')}` : written.join(','), 'utf8');
+}
+
+/** Where the first `n` messages end, for every `n`, in bytes and without the comma behind them. */
+function endsOf(written: readonly string[], start: number): number[] {
+  const ends = [start];
+  let at = start;
+  for (const text of written) {
+    at += (at === 0 ? 0 : 1) + Buffer.byteLength(text, 'utf8');
+    ends.push(at);
+  }
+  return ends;
+}
+
+/** The boundaries with their places in the received bytes; `undefined` when those cannot be told. */
+function placed({ found, from }: Done, source: Buffer): Boundary[] | undefined {
+  const offset = from?.boundary.at ?? 0;
+  const spans = elementSpans(source, from?.boundary.offset ?? 1);
+  if (spans === undefined) return undefined;
+  const kept = from?.history.boundaries.filter((boundary) => boundary.at < offset) ?? [];
+  const added = found.flatMap(({ turn, position, written }) => {
+    const first = spans[turn.at - offset];
+    const last = spans[turn.at - offset + turn.messages - 1];
+    if (first === undefined || last === undefined) return [];
+    return [{ at: turn.at, offset: first[0], turnEnd: last[1], position, written }];
+  });
+  return [...kept, ...added];
+}
+
+function before(map: ReadonlyMap<string, number> | undefined, end: number): ReadonlyMap<string, number> {
+  return new Map([...(map ?? [])].filter(([, at]) => at < end));
+}
+
+function joined(first: ReadonlyMap<string, number>, second: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const out = new Map(first);
+  for (const [name, at] of second) if (!out.has(name)) out.set(name, at);
+  return out;
+}
+
+function callIds(turns: readonly Turn[]): Map<string, number> {
+  const out = new Map<string, number>();
+  for (const turn of turns)
+    for (const call of turn.calls) if (!out.has(String(call.block.id))) out.set(String(call.block.id), turn.at);
+  return out;
+}
+
+function conversationRules(
+  { names, target, context, note }: Job,
+  offeredNames: () => ReadonlySet<string>,
+): ConversationRules {
+  let offered: ReadonlySet<string> | undefined;
+  return {
+    quirks: target.quirks.chat,
+    vision: target.data.vision ?? target.quirks.vision,
+    provider: target.provider,
+    names,
+    withoutThinking: context.withoutThinking,
+    toolId: toolIdMapper(target.quirks.chat),
+    isDeclared: (name) => {
+      offered ??= offeredNames();
+      return offered.has(name);
+    },
+    note,
+  };
+}
+
+/** The system prompt, with what has to be said about the format of the answer. */
+function systemMessage(head: RequestHead, target: Target): ChatMessage | undefined {
+  const { chat: quirks } = target.quirks;
+  const parts: Part[] = systemParts(head.system, quirks.cacheControl);
+  const instruction = formatInstruction(head, target);
+  if (instruction !== undefined) parts.push({ type: 'text', text: instruction });
+  if (parts.length === 0) return undefined;
+  const content = asContent(parts);
+  if (quirks.systemRole !== 'user') return { role: quirks.systemRole, content };
+  return { role: 'user', content: typeof content === 'string' ? asReminder(content) : content };
+}
+
+/** Nothing in it reaches an upstream. */
+function isBlank(turn: Turn): boolean {
+  return turn.calls.length === 0 && turn.blocks.every(isBlankBlock);
+}
+
+function isBlankBlock(block: Block): boolean {
+  if (block.type === 'text') return String(block.text).trim() === '';
+  return block.type === 'thinking' || block.type === 'redacted_thinking';
+}
