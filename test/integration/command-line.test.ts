@@ -194,6 +194,16 @@ describe('the command line', () => {
     expect(plain.env.has('ANTHROPIC_BASE_URL')).toBe(false);
     await m.run(['mcp', 'list']);
     expect(readClientLog(m.log).args).toBe('mcp list');
+    await m.run(['one', 'mcp', 'list']);
+    expect(readClientLog(m.log).args).toBe('mcp list');
+  });
+
+  it('a profile goes before a command of the client’s of the same name', async () => {
+    const m = machine(CONFIG.replace('zwei: two', 'zwei: two, update: two'));
+    await m.run(['update', '-p', 'x']);
+    expect(readClientLog(m.log).env.has('ANTHROPIC_BASE_URL')).toBe(true);
+    await m.run(['claude', 'update']);
+    expect(readClientLog(m.log)).toMatchObject({ args: 'update' });
   });
 
   it('a running session is listed, switched from outside and from inside, and undone', async () => {

@@ -16,9 +16,10 @@ export interface LaunchArguments {
 /** `midswap [PROFILE] [claude arguments...]` */
 export async function launch(app: App, argv: readonly string[]): Promise<number> {
   const { dynamic, port, rest } = takeOwnFlags(argv);
-  if (await app.isPlainCommand(rest)) return app.runPlainClient(rest);
+  if ((await app.isPlainCommand(rest)) && !(await isOwnWord(app, rest[0]))) return app.runPlainClient(rest);
   const configuration = await app.configuration();
   const { reference, args } = takeReference(rest, configuration);
+  if (await app.isPlainCommand(args)) return app.runPlainClient(args);
   return app.launch({
     reference,
     args,
@@ -26,6 +27,19 @@ export async function launch(app: App, argv: readonly string[]): Promise<number>
     ...(dynamic !== undefined && { dynamic }),
     ...(port !== undefined && { port }),
   });
+}
+
+/**
+ * A profile may have the name of one of the client's commands, and then it is the profile that is meant: the command
+ * is still there as `midswap claude COMMAND`. A broken configuration must not keep the client's commands from running.
+ */
+async function isOwnWord(app: App, word: string | undefined): Promise<boolean> {
+  if (word === undefined || word.startsWith('-')) return false;
+  try {
+    return isOwnName((await app.configuration()).snapshot, word);
+  } catch {
+    return false;
+  }
 }
 
 /** `midswap claude ARGS...`: nothing is taken from the arguments. */
