@@ -198,16 +198,16 @@ function routingOf({ routing = {} }: RawConfig): Routing {
  * is faulty itself is not told again.
  */
 function checkReferences(config: RawConfig, snapshot: Snapshot, faulty: ReadonlySet<string>, remarks: Remarks): void {
+  // Many profiles name the same few references.
+  const looked = new Map<string, Omit<Remark, 'path'> | undefined>();
   const check = (path: Path, reference: string | undefined, slotsToo: boolean): void => {
-    if (reference === undefined || (slotsToo && isSlot(reference.toLowerCase()))) return;
-    if (faulty.has((reference.split(':', 1)[0] as string).toLowerCase())) return;
-    try {
-      resolveReference(snapshot, reference);
-    } catch (error) {
-      if (!(error instanceof MidswapError)) throw error;
-      if (error.code === 'no_credential') return;
-      remarks.fault({ path, what: error.message, suggestion: /^Did you mean "(.+)"\?$/.exec(error.hint ?? '')?.[1] });
-    }
+    if (reference === undefined) return;
+    const key = reference.toLowerCase();
+    if (slotsToo && isSlot(key)) return;
+    if (faulty.has(key.split(':', 1)[0] as string)) return;
+    if (!looked.has(reference)) looked.set(reference, whatIsWrong(snapshot, reference));
+    const wrong = looked.get(reference);
+    if (wrong) remarks.fault({ path, ...wrong });
   };
   check(['default_profile'], config.default_profile, false);
   for (const [name, text] of Object.entries(config.aliases ?? {})) check(['aliases', name], text, false);
@@ -219,6 +219,17 @@ function checkReferences(config: RawConfig, snapshot: Snapshot, faulty: Readonly
   for (const [name, { fallback }] of Object.entries(config.profiles ?? {})) {
     for (const [at, text] of (fallback ?? []).entries()) check(['profiles', name, 'fallback', at], text, false);
   }
+}
+
+function whatIsWrong(snapshot: Snapshot, reference: string): Omit<Remark, 'path'> | undefined {
+  try {
+    resolveReference(snapshot, reference);
+  } catch (error) {
+    if (!(error instanceof MidswapError)) throw error;
+    if (error.code === 'no_credential') return undefined;
+    return { what: error.message, suggestion: /^Did you mean "(.+)"\?$/.exec(error.hint ?? '')?.[1] };
+  }
+  return undefined;
 }
 
 /** A key in the file is read by everything that reads the file, and ends up in backups and repositories. */

@@ -25,19 +25,12 @@ export interface Source {
   readonly root: SourceNode;
 }
 
-/** What a file says, as plain data without prototypes to fall into: maps are made with own keys only. */
+/** What a file says, as plain data. No reader lets a key called `__proto__` through. */
 export function plainValue(node: SourceNode): unknown {
   if (node.kind === 'scalar') return node.value;
   if (node.kind === 'list') return node.items.map(plainValue);
   const map: Record<string, unknown> = {};
-  for (const [key, entry] of node.entries) {
-    Object.defineProperty(map, key, {
-      value: plainValue(entry.node),
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
-  }
+  for (const [key, entry] of node.entries) map[key] = plainValue(entry.node);
   return map;
 }
 

@@ -52,14 +52,14 @@ export function checkValues(
   return { config: undefined, faults };
 }
 
-/** Keys without a value say nothing. */
+/** Known keys without a value say nothing. Anything else without one is a mistake and stays for the schema to find. */
 function settled(value: unknown, path: Path): unknown {
-  if (value === null) return path.length === 2 && NAMED.has(String(path[0])) ? {} : undefined;
+  if (value === null) return path.length === 2 && NAMED.has(String(path[0])) ? {} : null;
   if (typeof value !== 'object' || Array.isArray(value)) return value;
   const kept: Record<string, unknown> = {};
   for (const [key, inner] of Object.entries(value)) {
-    const child = settled(inner, [...path, key]);
-    if (child !== undefined) kept[key] = child;
+    if (inner === null && keysAt(configSchema, path).includes(key)) continue;
+    kept[key] = settled(inner, [...path, key]);
   }
   return kept;
 }
