@@ -4,7 +4,9 @@ import { formatTotals, readTotals, sumTotals } from './totals.ts';
 
 /** Sums the reports that the runs left in a folder, and the steps that failed beside them: `ci-totals.ts FOLDER`. */
 const folder = process.argv[2] ?? '.';
-const suites = ['bun', 'node', 'real'].map((name) => readTotals(join(folder, `${name}.json`), exitCodeOf(name)));
+const suites = ['bun', 'node', 'real', 'real-bundle', 'real-binary'].map((name) =>
+  readTotals(join(folder, `${name}.json`), exitCodeOf(name)),
+);
 const stepsFile = join(folder, 'failed-steps');
 const steps = existsSync(stepsFile) ? readFileSync(stepsFile, 'utf8').trim().split('\n') : [];
 const totals = sumTotals([...suites, { passed: 0, failed: steps.length, skipped: 0 }]);

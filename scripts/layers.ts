@@ -71,7 +71,7 @@ function checkFile(file: SourceFile, names: CatalogueNames): Violation[] {
     found.push({ path: file.path, line: file.text.slice(0, at).split('\n').length, message });
   };
   checkShape(file, report);
-  if (!file.path.startsWith('src/') || file.path.endsWith('.test.ts')) return found;
+  if (!file.path.startsWith('src/') || /\.(?:test|fixture)\.ts$/.test(file.path)) return found;
   const layer = layerOf(file.path);
   checkImports(file, layer, tokens, report);
   checkForbiddenCode(layer, tokens, report);

@@ -6,16 +6,26 @@ import { PROJECT_ROOT } from './layers.ts';
 import { formatTotals, readTotals, sumTotals, type Totals } from './totals.ts';
 
 /**
- * Runs the suite and says at the end what came of it: `test.ts [bun] [node] [real] [-- vitest arguments]`. Without a
- * name: on Bun and then on Node. With `MIDSWAP_TEST_REPORTS` the reports are left in that folder, for a caller that
+ * Runs the suite and says at the end what came of it: `test.ts [RUN...] [-- vitest arguments]`. Without a name: on
+ * Bun and then on Node. With `MIDSWAP_TEST_REPORTS` the reports are left in that folder, for a caller that
  * sums several runs.
  */
 const VITEST = join('node_modules', 'vitest', 'vitest.mjs');
-const RUNS: Readonly<Record<string, readonly string[]>> = {
-  bun: ['bun', '--bun', VITEST, 'run'],
-  node: ['node', VITEST, 'run'],
-  real: ['node', VITEST, 'run', '--config', 'vitest.real-client.config.ts'],
+const REAL_CLIENT = [VITEST, 'run', '--config', 'vitest.real-client.config.ts'];
+const RUNS: Readonly<Record<string, Run>> = {
+  bun: { argv: ['bun', '--bun', VITEST, 'run'] },
+  node: { argv: ['node', VITEST, 'run'] },
+  real: { argv: ['node', ...REAL_CLIENT] },
+  /** The built programs, as far as being built can break them. */
+  'real-bundle': { argv: ['node', ...REAL_CLIENT, 'headless'], program: 'dist/main.js' },
+  'real-binary': { argv: ['node', ...REAL_CLIENT, 'headless', 'switching'], program: 'dist/midswap' },
 };
+
+interface Run {
+  readonly argv: readonly [string, ...string[]];
+  /** What the tests of the real client start. */
+  readonly program?: string;
+}
 
 const separator = process.argv.indexOf('--');
 const names = process.argv.slice(2, separator < 0 ? undefined : separator);
@@ -31,21 +41,27 @@ console.log(formatTotals(totals));
 process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
 
 async function runSuite(name: string): Promise<Totals> {
-  const [program, ...args] = RUNS[name] ?? [];
-  if (program === undefined) throw new Error(`no such run: ${name}; there are ${Object.keys(RUNS).join(', ')}`);
+  const suite = RUNS[name];
+  if (!suite) throw new Error(`no such run: ${name}; there are ${Object.keys(RUNS).join(', ')}`);
+  const [runtime, ...args] = suite.argv;
   console.log(`\n--- ${name}`);
   const report = join(reports, `${name}.json`);
   const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await run(join(PROJECT_ROOT, 'node_modules', '.bin', program), [...args, ...reporters, ...passedOn]);
+  const code = await run(
+    join(PROJECT_ROOT, 'node_modules', '.bin', runtime),
+    [...args, ...reporters, ...passedOn],
+    suite.program,
+  );
   writeFileSync(join(reports, `${name}.exit`), String(code));
   return readTotals(report, code);
 }
 
-function run(program: string, args: readonly string[]): Promise<number> {
+function run(runtime: string, args: readonly string[], program: string | undefined): Promise<number> {
+  const env = program === undefined ? process.env : { ...process.env, MIDSWAP_TEST_PROGRAM: program };
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: PROJECT_ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(runtime, args, { cwd: PROJECT_ROOT, stdio: ['ignore', 'inherit', 'inherit'], env });
     child.on('error', (fault) => {
-      console.error(`${program}: ${fault.message}`);
+      console.error(`${runtime}: ${fault.message}`);
       resolve(127);
     });
     child.on('close', (code, signal) => resolve(code ?? (signal ? 128 : 1)));

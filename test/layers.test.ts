@@ -171,6 +171,7 @@ describe('what looks like a break and is none', () => {
 
   it('tests and the composition root import what they need', () => {
     expect(messagesFor('src/core/x.test.ts', "import { a } from '../gateway/a.ts';")).toEqual([]);
+    expect(messagesFor('src/core/x.fixture.ts', "import { a } from '../../test/a.ts';")).toEqual([]);
     expect(messagesFor('src/main.ts', "import { a } from './gateway/a.ts';")).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PROJECT_ROOT } from '../../scripts/layers.ts';
 import { type ClientHome, clientBinary, clientHome, type HomeOptions } from './real-client.ts';
 import { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
@@ -6,14 +6,18 @@ import type { ScriptedUpstream } from './scripted-upstream.ts';
 import { writeFiles } from './temp-home.ts';
 import { Terminal } from './terminal.ts';
 
-/** `bun` or `node`: what the program under test runs on. */
-const RUNTIME = process.env.MIDSWAP_TEST_RUNTIME ?? 'bun';
+/** The program under test: the sources on `bun` or `node`, or a built file such as `dist/midswap`. */
+const PROGRAM = process.env.MIDSWAP_TEST_PROGRAM ?? 'bun';
 
-/** The command line that starts midswap from its sources. */
-export const MIDSWAP: readonly string[] = [
-  join(PROJECT_ROOT, 'node_modules', '.bin', RUNTIME),
-  join(PROJECT_ROOT, 'src', 'main.ts'),
-];
+/** The command line that starts midswap. */
+export const MIDSWAP: readonly string[] = commandOf(PROGRAM);
+
+function commandOf(program: string): readonly string[] {
+  const runtime = (name: string): string => join(PROJECT_ROOT, 'node_modules', '.bin', name);
+  if (program === 'bun' || program === 'node') return [runtime(program), join(PROJECT_ROOT, 'src', 'main.ts')];
+  const path = resolve(PROJECT_ROOT, program);
+  return path.endsWith('.js') ? [runtime('node'), path] : [path];
+}
 
 export interface Installation extends ClientHome {
   readonly midswapHome: string;

@@ -86,6 +86,19 @@ export function textOf(content: unknown): string {
     .join('\n');
 }
 
+/** The texts of all tool results of a conversation, in order. */
+export function toolResultsOf(body: WireBody | undefined): string[] {
+  return (body?.messages ?? []).flatMap(({ content }) =>
+    Array.isArray(content)
+      ? content
+          .filter((block: unknown) => isRecord(block) && block.type === 'tool_result')
+          .map((block: Record<string, unknown>) =>
+            typeof block.content === 'string' ? block.content : textOf(block.content),
+          )
+      : [],
+  );
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
