@@ -178,8 +178,10 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
   }
   const { reference, target } = resolve(snapshot, wanted);
   const claude = findClaude({ ...client, env, platform });
+  for (const warning of configuration.warnings) process.stderr.write(`midswap: ${warning}\n`);
   const dynamic = options.dynamic ?? snapshot.settings.alwaysDynamic;
   const hosted = await startLaunchGateway(wiring, configuration, options.port);
+  onFault = (thrown) => recordFault(wiring.stateDir(), thrown);
   try {
     const session = hosted.openSession({ reference, dynamic, cwd, label: reference });
     return await launcher.launch({
@@ -214,6 +216,7 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
 }
 
 async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions): Promise<number> {
+  const { errorLine } = await import('./cli/output.ts');
   const configuration = await readConfiguration(wiring, config);
   const { settings } = configuration.snapshot;
   for (const warning of configuration.warnings) out.note(`midswap: ${warning}`);
@@ -222,6 +225,7 @@ async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions):
   const hosted = await startGateway(wiring, configuration, host ?? settings.host, port ?? settings.port);
   const session = hosted.openSession({ reference, dynamic: true, cwd: wiring.machine.cwd, label: reference });
   const ended = endOfService();
+  onFault = (thrown) => out.note(errorLine(thrown));
   if (out.json) {
     out.line(
       JSON.stringify({ host: hosted.host, port: hosted.port, session: session.id, baseUrl: hosted.baseUrl(session) }),
@@ -279,7 +283,6 @@ async function startGateway(
     host,
     port,
   );
-  onFault = (thrown) => recordFault(wiring.stateDir(), thrown);
   const follow = setTimeout(() => void followConfiguration(configuration, hosted), WATCH_AFTER_MS);
   follow.unref();
   return hosted;
@@ -296,7 +299,7 @@ async function followConfiguration(configuration: OwnConfiguration, hosted: Host
     initial: configuration.loaded,
     load: configuration.reload,
     onSnapshot: ({ snapshot }) => hosted.reload(snapshot),
-    onRefused: ({ message }) => hosted.bus.emit({ type: 'config.refused', message, atMs: Date.now() }),
+    onRefused: ({ message }) => hosted.refuse(message),
   });
 }
 

@@ -20,6 +20,8 @@ export interface ControlOptions {
   port(): number;
   /** Exchanges under way. */
   active(): number;
+  /** Why the configuration as it is now is not the one in force, if so. */
+  configFault(): string | undefined;
   nowMs(): number;
   /** Ends a session that has been drained: its client, or the session alone where there is none. */
   stop(session: Session): void;

@@ -23,6 +23,8 @@ export interface GatewayInfo {
   readonly sessions: number;
   /** Version of the compiled configuration: grows with every reload. */
   readonly configVersion: number;
+  /** Why the configuration as it is now is not the one in force, if so. */
+  readonly configFault: string | null;
 }
 
 /** Where a slot goes at the moment. `model: null` sends the name that the client asked for. */

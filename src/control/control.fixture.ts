@@ -151,6 +151,7 @@ export async function startControl(gatewayId = 'gwtest'): Promise<RunningControl
     startedAtMs: 999_000,
     host: () => '127.0.0.1',
     active: () => 0,
+    configFault: () => undefined,
     stop: (session) => {
       stopped.push(session);
       sessions.close(session.id);

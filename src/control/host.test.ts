@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayEvent } from '../core/events.ts';
 import type { Session } from '../gateway/session.ts';
 import { callControl } from './client.ts';
-import type { GatewayInfo } from './contract.ts';
+import type { GatewayInfo, StatuslineInfo } from './contract.ts';
 import { sampleResolve, sampleSnapshot } from './control.fixture.ts';
 import { discover } from './discovery.ts';
 import { type HostedGateway, hostGateway } from './host.ts';
@@ -97,6 +97,25 @@ describe('a hosted gateway', () => {
     const session = open();
     hosted.reload({ ...sampleSnapshot(), version: 8, profiles: new Map() });
     expect(() => hosted.use(session, { reference: 'beta' })).toThrow(/beta/);
+  });
+
+  it('tells of a configuration that was refused until a good one is in force', async () => {
+    const session = open();
+    const [record] = readRecords(stateDir).records;
+    const look = async () => ({
+      info: await callControl<GatewayInfo>(record!, 'GET', '/gateway'),
+      line: (await callControl<StatuslineInfo>(record!, 'GET', `/sessions/${session.id}/statusline`)).text,
+    });
+    hosted.refuse('config.yaml:3:1: no');
+    expect(await look()).toMatchObject({
+      info: { configFault: 'config.yaml:3:1: no', configVersion: 7 },
+      line: expect.stringContaining('configuration refused'),
+    });
+    hosted.reload({ ...sampleSnapshot(), version: 8 });
+    expect(await look()).toMatchObject({
+      info: { configFault: null, configVersion: 8 },
+      line: expect.not.stringContaining('refused'),
+    });
   });
 
   it('that cannot be registered says so', async () => {

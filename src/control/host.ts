@@ -45,6 +45,8 @@ export interface HostedGateway {
   use(session: Session, request: UseRequest): UseResult;
   /** New requests run under this configuration; running ones keep theirs. */
   reload(snapshot: Snapshot): void;
+  /** A changed configuration cannot be used: what is in force stays, and whoever looks is told. */
+  refuse(message: string): void;
   /** Takes no more requests, waits for the running ones at most this long, and ends. Leaves no file behind. */
   end(drainMs: number): Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     'control of the gateway',
   );
   let bound = { host, port };
+  let configFault: string | undefined;
   const shared = { bus, snapshot: () => gateway.snapshot, port: () => bound.port, nowMs: () => Date.now() };
   const mounts: ReturnType<typeof mountControl>[] = [];
   const gateway = createGateway({ ...options, bus, mounts });
@@ -72,6 +75,7 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     startedAtMs,
     host: () => bound.host,
     active: () => gateway.active,
+    configFault: () => configFault,
     stop: (session) =>
       session.pid !== undefined && options.stopClient ? options.stopClient(session) : closeSession(session),
   });
@@ -144,8 +148,13 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     closeSession,
     use: (session, request) => control.use(session, request),
     reload(snapshot) {
+      configFault = undefined;
       gateway.snapshot = snapshot;
       bus.emit({ type: 'config.reloaded', version: snapshot.version, atMs: Date.now() });
+    },
+    refuse(message) {
+      configFault = message;
+      bus.emit({ type: 'config.refused', message, atMs: Date.now() });
     },
     end,
   };

@@ -6,7 +6,14 @@ import type { Session } from '../gateway/session.ts';
 import type { ControlOptions } from './api.ts';
 import { type Caller, checkPlace, identify } from './auth.ts';
 import { listAliases, listModels, listProfiles } from './choices.ts';
-import { CONTROL_PREFIX, type ErrorAnswer, type GatewayInfo, type UseAllResult, type WireError } from './contract.ts';
+import {
+  CONTROL_PREFIX,
+  type ErrorAnswer,
+  type GatewayInfo,
+  type StatuslineInfo,
+  type UseAllResult,
+  type WireError,
+} from './contract.ts';
 import { eventStream } from './events.ts';
 import { answerPrompt } from './prompt.ts';
 import { readHookPrompt, readUseRequest } from './requests.ts';
@@ -69,6 +76,7 @@ export function createControlApp(options: ControlOptions): ControlApp {
       active: options.active(),
       sessions: sessions.list().length,
       configVersion: options.snapshot().version,
+      configFault: options.configFault() ?? null,
     } satisfies GatewayInfo);
   });
   api.get('/profiles', (c) => c.json(listProfiles(options.snapshot())));
@@ -106,7 +114,8 @@ export function createControlApp(options: ControlOptions): ControlApp {
   api.get('/sessions/:id/events', (c) => eventStream(c, options.bus, sessionOf(options, c.req.param('id')).id));
   api.get('/sessions/:id/statusline', (c) => {
     const session = control.describe(sessionOf(options, c.req.param('id')));
-    return c.json({ text: describeStatus(session), session });
+    const refused = options.configFault() === undefined ? '' : ' · configuration refused, see: midswap config check';
+    return c.json({ text: describeStatus(session) + refused, session } satisfies StatuslineInfo);
   });
   api.post('/sessions/:id/hook/prompt', async (c) => {
     const session = sessionOf(options, c.req.param('id'));
