@@ -54,9 +54,13 @@ function plainAnswer(model: string, messages: readonly Message[]): Turn {
   const last = messages.findLast((message) => message.role === 'user');
   const result = Array.isArray(last?.content) ? last.content.find((block) => block.type === 'tool_result') : undefined;
   if (result) return say(`(${model}) The tool answered: ${shorten(textOf(result.content as string | Block[]))}`);
-  const text = textOf(last?.content ?? '')
-    .replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, '')
-    .trim();
+  // The client puts reminders and traces of its own commands before what was typed.
+  const blocks =
+    typeof last?.content === 'string' ? [last.content] : (last?.content ?? []).map((block) => textOf([block]));
+  const text =
+    blocks
+      .map((block) => block.replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, '').trim())
+      .findLast((block) => block !== '') ?? '';
   return {
     ...say(`I am ${model}, a simulated model. You said: ${shorten(text)}`),
     thinking: `A message of ${text.length} characters.`,
