@@ -176,17 +176,21 @@ it('Esc closes the request to the upstream within 100 ms', async () => {
   await askFor(terminal, 'go on', 'reply from up1');
 });
 
-it('/model takes what is listed and what resolves, and refuses what does not', async () => {
+it('/model lists the profiles, takes what resolves, and refuses what does not, without asking an upstream', async () => {
   const s = await stage();
   const terminal = await openSession(s.machine);
-  const before = turns(s);
   await terminal.submit('/model no-such-model-anywhere');
-  await terminal.waitFor(/not found|does not exist|is not a|invalid|may not exist/i);
-  expect(turns(s)).toBe(before);
+  await terminal.waitFor("Model 'no-such-model-anywhere' not found");
   await terminal.idle(300);
+  await terminal.submit('/model');
+  const list = await terminal.waitFor(/Select model/);
+  for (const name of ['up1', 'up2', 'ds']) expect(list).toMatch(new RegExp(`\\b${name}\\b`));
+  await terminal.keys('Escape');
+  await terminal.idle(300);
+  expect(turns(s)).toBe(0);
   await terminal.submit('/model up2');
-  await terminal.waitFor(/[Ss]et model to/);
-  expect(turns(s)).toBe(before);
+  await terminal.waitFor('Set model to');
+  expect(turns(s)).toBe(0);
   await terminal.idle(300);
   await askFor(terminal, 'a question', 'reply from up2');
 });
