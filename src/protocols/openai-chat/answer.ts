@@ -109,6 +109,12 @@ export class ChatAnswer {
     return true;
   }
 
+  plainArguments(index: number | undefined, json: string): boolean {
+    if (!this.#calls.more(index, json)) return false;
+    this.#text.release();
+    return true;
+  }
+
   chunk(chunk: Record<string, unknown>): void {
     if (this.isOver) return;
     this.#guarded(() => this.#chunk(chunk));

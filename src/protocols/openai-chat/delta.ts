@@ -12,6 +12,7 @@ export interface Delta {
   readonly hasMedia: boolean;
 }
 
+const NOTHING: readonly never[] = [];
 const REASONING_FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking'] as const;
 
 /** The first choice of a chunk. Other choices cannot be told in one message. */
@@ -29,9 +30,9 @@ export function readDelta(choice: Record<string, unknown>): Delta | undefined {
   if (!isRecord(source)) {
     return typeof choice.text === 'string' && choice.text !== '' ? textDelta(choice.text) : undefined;
   }
-  const parts = Array.isArray(source.content) ? source.content.filter(isRecord) : [];
-  const details = Array.isArray(source.reasoning_details) ? source.reasoning_details : [];
-  const calls = Array.isArray(source.tool_calls) ? source.tool_calls : [];
+  const parts = Array.isArray(source.content) ? source.content.filter(isRecord) : NOTHING;
+  const details: readonly unknown[] = Array.isArray(source.reasoning_details) ? source.reasoning_details : NOTHING;
+  const calls: readonly unknown[] = Array.isArray(source.tool_calls) ? source.tool_calls : NOTHING;
   return {
     reasoning: reasoningField(source) || partsText(parts, 'thinking') || detailsText(details),
     text: typeof source.content === 'string' ? source.content : partsText(parts, 'text'),
@@ -61,6 +62,7 @@ function reasoningField(source: Record<string, unknown>): string {
 
 /** Text of content parts of one kind; a thinking part holds a string or parts of its own. */
 function partsText(parts: readonly Record<string, unknown>[], kind: 'text' | 'thinking' | 'refusal'): string {
+  if (parts.length === 0) return '';
   return parts
     .map((part) => {
       if (part.type !== kind && !(kind === 'text' && part.type === 'output_text')) return '';
@@ -72,6 +74,7 @@ function partsText(parts: readonly Record<string, unknown>[], kind: 'text' | 'th
 }
 
 function detailsText(details: readonly unknown[]): string {
+  if (details.length === 0) return '';
   return details
     .map((detail) => {
       if (!isRecord(detail)) return '';

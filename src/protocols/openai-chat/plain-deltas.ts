@@ -16,7 +16,8 @@ const MARK = 'midswap\u2060mark';
 export class PlainDeltas {
   #prefix: string | undefined;
   #suffix = '';
-  #field: 'content' | 'reasoning' = 'content';
+  #field = 'content';
+  #index: number | undefined;
   #misses = 0;
 
   /** Adds the chunk to the answer, if it is one of those. */
@@ -25,9 +26,15 @@ export class PlainDeltas {
     if (!text.startsWith(this.#prefix) || !text.endsWith(this.#suffix)) return false;
     const json = text.slice(this.#prefix.length, text.length - this.#suffix.length);
     if (json === '' || !PLAIN.test(json)) return false;
-    const isCopied = this.#field === 'content' ? answer.plainText(json) : answer.plainReasoning(json);
+    const isCopied = this.#copy(json, answer);
     if (isCopied) this.#misses = 0;
     return isCopied;
+  }
+
+  #copy(json: string, answer: ChatAnswer): boolean {
+    if (this.#field === 'content') return answer.plainText(json);
+    if (this.#field === 'arguments') return answer.plainArguments(this.#index, json);
+    return answer.plainReasoning(json);
   }
 
   /** Learns from a parsed chunk. Gives up where no two chunks are alike. */
@@ -44,7 +51,8 @@ export class PlainDeltas {
     if (!isTemplate(prefix, suffix, field, chunk)) return;
     this.#prefix = prefix;
     this.#suffix = suffix;
-    this.#field = field === 'content' ? 'content' : 'reasoning';
+    this.#field = field;
+    this.#index = field === 'arguments' ? indexOf(chunk) : undefined;
   }
 }
 
@@ -60,6 +68,10 @@ function plainField(chunk: Record<string, unknown>): string | undefined {
   let found: string | undefined;
   for (const [key, value] of Object.entries(choice.delta)) {
     if (key === 'role' || hasNothing(value)) continue;
+    if (found === undefined && key === 'tool_calls' && isMoreArguments(value)) {
+      found = 'arguments';
+      continue;
+    }
     if (found !== undefined || typeof value !== 'string') return undefined;
     if (key !== 'content' && !REASONING.includes(key)) return undefined;
     found = key;
@@ -81,16 +93,39 @@ function stringSpan(text: string, field: string): readonly [number, number] | un
   return end < text.length ? [start, end] : undefined;
 }
 
+/** One entry that goes on with a call and says nothing else about it. */
+function isMoreArguments(calls: unknown): boolean {
+  const [entry, ...others] = Array.isArray(calls) ? calls : [];
+  if (!isRecord(entry) || others.length > 0 || !isRecord(entry.function)) return false;
+  const { name, arguments: text } = entry.function;
+  return typeof text === 'string' && hasNothing(name) && hasNothing(entry.id) && entry.extra_content === undefined;
+}
+
+function indexOf(chunk: Record<string, unknown>): number | undefined {
+  const index = holderOf(chunk, 'arguments')?.entry.index;
+  return typeof index === 'number' ? index : undefined;
+}
+
+/** The object that holds the field, and the entry it belongs to. */
+function holderOf(
+  chunk: Record<string, unknown>,
+  field: string,
+): { readonly holder: Record<string, unknown>; readonly entry: Record<string, unknown> } | undefined {
+  const delta = firstChoice(chunk)?.delta;
+  if (!isRecord(delta)) return undefined;
+  if (field !== 'arguments') return { holder: delta, entry: delta };
+  const [entry]: unknown[] = Array.isArray(delta.tool_calls) ? delta.tool_calls : [];
+  return isRecord(entry) && isRecord(entry.function) ? { holder: entry.function, entry } : undefined;
+}
+
 /** Proof by trial: with another text between the two ends, that text and nothing else is what changes. */
 function isTemplate(prefix: string, suffix: string, field: string, chunk: Record<string, unknown>): boolean {
   try {
     const probe: unknown = JSON.parse(`${prefix}${MARK}${suffix}`);
-    if (!isRecord(probe)) return false;
-    const delta = firstChoice(probe)?.delta;
-    if (!isRecord(delta) || delta[field] !== MARK) return false;
-    const original = firstChoice(chunk)?.delta;
-    if (!isRecord(original)) return false;
-    delta[field] = original[field];
+    const changed = isRecord(probe) ? holderOf(probe, field)?.holder : undefined;
+    const original = holderOf(chunk, field)?.holder;
+    if (changed === undefined || original === undefined || changed[field] !== MARK) return false;
+    changed[field] = original[field];
     return JSON.stringify(probe) === JSON.stringify(chunk);
   } catch {
     return false;

@@ -15,20 +15,24 @@ export interface ToolResult {
 
 /** The results for one call: usually one; several are told one after the other, equal ones once. */
 export function toolResult(results: readonly ToolResultBlock[], rules: ContentRules): ToolResult {
-  const seen = new Set<string>();
-  const parts: Part[] = [];
-  for (const result of results) {
-    const own = resultParts(result, rules);
-    const key = JSON.stringify(own);
-    if (seen.has(key)) continue;
-    seen.add(key);
-    parts.push(...own);
-  }
+  const [only, ...more] = results;
+  const parts = only === undefined ? [] : more.length === 0 ? resultParts(only, rules) : distinctParts(results, rules);
   const inline = rules.quirks.toolResultImages === 'inline';
   const kept = inline ? parts : parts.filter((part) => part.type === 'text');
   const images = inline ? [] : parts.filter((part) => part.type !== 'text');
   if (kept.length === 0) return { content: images.length === 0 ? NO_OUTPUT : '[see the next message]', images };
   return { content: asContent(kept), images };
+}
+
+function distinctParts(results: readonly ToolResultBlock[], rules: ContentRules): Part[] {
+  const seen = new Set<string>();
+  return results.flatMap((result) => {
+    const parts = resultParts(result, rules);
+    const key = JSON.stringify(parts);
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return parts;
+  });
 }
 
 /** Text of a result for which no call is known, to stand in a user message. */

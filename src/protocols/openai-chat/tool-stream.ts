@@ -85,6 +85,24 @@ export class ToolCallStream {
     this.#arguments(call, text);
   }
 
+  /**
+   * More arguments of the call that came last, as the inside of a JSON string to be copied. False, and nothing done, when
+   * the entry has to be looked at.
+   */
+  more(index: number | undefined, json: string): boolean {
+    const call = this.#last;
+    if (call === undefined || call.done || !call.named || call.odd !== undefined || !call.scanner.isStarted)
+      return false;
+    if (index === undefined || this.#byIndex.get(index) !== call || call.text !== undefined) return false;
+    const text = json.includes('\\') ? (JSON.parse(`"${json}"`) as string) : json;
+    const length = call.scanner.push(text);
+    this.#sink.count(text.length);
+    if (length === text.length) this.#sink.writer.toolArgumentsRaw(call.key, json);
+    else this.#write(call, text.slice(0, length));
+    if (call.scanner.isComplete) this.#close(call);
+    return true;
+  }
+
   /** The answer ends: every call is as whole as it gets. */
   finish(): void {
     for (const call of this.#calls) {
