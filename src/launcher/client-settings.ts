@@ -29,9 +29,9 @@ export function readUserSettings({ env, home, cwd, platform }: SettingsPlaces): 
     join(cwd, '.claude', 'settings.local.json'),
     join(managedDir(platform), 'managed-settings.json'),
   ];
-  const files = places.flatMap((file) => {
+  const files = places.flatMap((file): JsonObject[] => {
     try {
-      return readObject(file);
+      return [readObject(file)];
     } catch {
       return [];
     }

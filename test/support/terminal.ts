@@ -109,10 +109,11 @@ export class Terminal {
         'main',
         '#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}',
       );
-      // The terminal is closed a moment before the code is known.
       const [, code, signal] = /^1:(\d*):(\d*)/.exec(state) ?? [];
       if (code) return Number(code);
       if (signal) return 128 + Number(signal);
+      // tmux 3.3 may miss the end of a process; that of another makes it look again.
+      if (state.startsWith('1:')) await this.#tmux('run-shell', 'true');
       if (performance.now() > until) throw new Error(`still running:\n${await this.screen()}`);
       await sleep(50);
     }
