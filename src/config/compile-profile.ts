@@ -187,6 +187,10 @@ export class ProfileCompiler {
     if (raw.auth === 'none') return { kind: 'none' };
     if (raw.auth === 'subscription') {
       if (provider.provider.quirks.acceptsClientLogin) return { kind: 'client' };
+      if (provider.declaresLogin) {
+        const reason = `the client's own login does not go to ${provider.provider.endpoints[0].baseUrl}: use a key there`;
+        return { kind: 'missing', reason };
+      }
       const what = `${provider.provider.id} is not declared to take the client's own login`;
       this.#remarks.fault({ path: auth, what });
       return { kind: 'missing', reason: what };
@@ -223,10 +227,10 @@ export class ProfileCompiler {
     slot: Slot | undefined,
     trail: readonly string[],
   ): Target | DeadEnd {
+    if (provider && this.#sources.hasModel(provider, text)) return own(text);
     const elsewhere = this.#atPlace(written, provider, own, text, ':', slot);
     if (elsewhere) return elsewhere;
     const key = text.toLowerCase();
-    if (provider && this.#sources.hasModel(provider, text)) return own(text);
     if (isSlot(key) && key !== slot) {
       const other = written.raw.models?.[key] ?? provider?.models[key];
       if (other !== undefined && other.toLowerCase() !== key && !trail.includes(key)) {
@@ -258,7 +262,9 @@ export class ProfileCompiler {
   ): Target | DeadEnd | undefined {
     const at = text.indexOf(separator);
     if (at <= 0 || at === text.length - 1) return undefined;
-    const head = text.slice(0, at).toLowerCase();
+    const name = text.slice(0, at).toLowerCase();
+    // An alias of a profile stands for it here too.
+    const head = this.#sources.aliases.get(name)?.toLowerCase() ?? name;
     const model = text.slice(at + 1);
     if (head === written.name.toLowerCase() && provider) return own(model);
     if (separator === ':' && this.#sources.profiles.has(head)) {

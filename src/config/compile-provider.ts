@@ -26,6 +26,8 @@ export interface CompiledProvider {
   readonly table: ModelTable;
   /** A provider needs a model of its own to be asked for; only Claude's own maker knows the client's names. */
   readonly needsModel: boolean;
+  /** The catalogue declares that it takes the client's own login, wherever the configuration has moved it. */
+  readonly declaresLogin: boolean;
   quirksOf(model: string | undefined): Quirks;
 }
 
@@ -86,6 +88,7 @@ export function compileProvider(
     problem: missingBaseUrl(id, entry, raw) ?? missingProxy,
     table: raw.model_data ? { [id]: mapValues(raw.model_data, modelRecordOf) } : {},
     needsModel: !quirks.anthropicGenuine,
+    declaresLogin: entry?.quirks.acceptsClientLogin === true,
     quirksOf: (model) => {
       const special = model === undefined ? undefined : entry?.modelQuirks?.[model];
       return special ? mergeQuirks(DEFAULT_QUIRKS, entry?.quirks, special, own, login) : quirks;

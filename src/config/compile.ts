@@ -139,7 +139,7 @@ function writtenProfiles(
   const builtIn = (name: string, raw: WrittenProfile['raw']): void => {
     if (!written.has(name) && !aliases.has(name)) written.set(name, { name, raw, path: ['profiles', name] });
   };
-  const login = [...providers.values()].find(({ provider }) => provider.quirks.acceptsClientLogin);
+  const login = [...providers.values()].find(({ declaresLogin }) => declaresLogin);
   if (login) builtIn(SUBSCRIPTION, { provider: login.provider.id, auth: 'subscription' });
   for (const id of providers.keys()) builtIn(id, { provider: id });
   return written;
