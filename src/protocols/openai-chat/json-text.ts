@@ -1,3 +1,5 @@
+import { isExactNumber } from './exact-numbers.ts';
+
 /**
  * JSON text that every parser takes. `JSON.stringify` writes a lone surrogate as an escape that strict decoders refuse
  * ("no low surrogate in string"), and one in a tool result would spoil every later request of the conversation.
@@ -13,6 +15,6 @@ const LONE_SURROGATE = /\\ud[89a-f]/;
 function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
   if (Array.isArray(value)) return value.map(wellFormed);
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || isExactNumber(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key.toWellFormed(), wellFormed(each)]));
 }

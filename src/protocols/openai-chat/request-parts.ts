@@ -1,6 +1,6 @@
 import { MidswapError } from '../../core/errors.ts';
-import { valueEnd } from '../../core/json-skim.ts';
 import type { Envelope, Message, MessagesRequest } from '../../core/messages.ts';
+import { keepNumbers } from './exact-numbers.ts';
 
 /** A request without its messages: what answers and errors need of it too. */
 export type RequestHead = Pick<
@@ -45,30 +45,10 @@ export function messagesBytes(env: Envelope): Buffer | undefined {
 export function messagesFrom(env: Envelope, offset: number | undefined): readonly Message[] {
   const span = env.spans.get('messages');
   if (span === undefined) return listOf(env.body().messages);
-  if (offset === undefined) return listOf(parsed(env, span[0], span[1]));
-  return listOf(parsedText(env, `[${env.raw.toString('utf8', span[0] + offset, span[1])}`));
-}
-
-/** Where the elements of a JSON list start and end, from the element at `from` on; `undefined` when it is no list. */
-export function elementSpans(bytes: Buffer, from: number): (readonly [number, number])[] | undefined {
-  const out: (readonly [number, number])[] = [];
-  let at = pastSpace(bytes, from);
-  if (bytes[at] === 0x5d) return out;
-  for (;;) {
-    const end = valueEnd(bytes, at);
-    if (end === -1) return undefined;
-    out.push([at, end]);
-    at = pastSpace(bytes, end);
-    if (bytes[at] === 0x5d) return out;
-    if (bytes[at] !== 0x2c) return undefined;
-    at = pastSpace(bytes, at + 1);
-  }
-}
-
-function pastSpace(bytes: Buffer, from: number): number {
-  let at = from;
-  while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1;
-  return at;
+  const text = env.raw.toString('utf8', span[0] + (offset ?? 0), span[1]);
+  const messages = listOf(parsedText(env, offset === undefined ? text : `[${text}`));
+  keepNumbers(messages, env.raw.subarray(span[0], span[1]), offset ?? 1);
+  return messages;
 }
 
 function listOf(value: unknown): readonly Message[] {

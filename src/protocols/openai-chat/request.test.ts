@@ -349,6 +349,12 @@ describe('assistant turns', () => {
     expect(sent({ messages }).messages[1].tool_calls[0].function.arguments).toBe('{}');
   });
 
+  it('write numbers as the model wrote them', () => {
+    const written = '{"id":12345678901234567890,"n":1.0,"e":1e3,"s":"1.0","a":[0.10]}';
+    const raw = `{"max_tokens":5,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"Read","input":${written}}]}]}`;
+    expect(JSON.parse(encodeText(raw, chatTarget())).messages[1].tool_calls[0].function.arguments).toBe(written);
+  });
+
   it('keep the input of a broken call readable', () => {
     const messages = [user('q'), assistant([use('t1', 'Ls', '{"a":')]), user([result('t1')])];
     expect(sent({ messages }).messages[1].tool_calls[0].function.arguments).toBe('{"raw_arguments":"{\\"a\\":"}');
