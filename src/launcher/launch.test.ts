@@ -60,7 +60,8 @@ describe('a launch', () => {
   });
 
   it('finds its shims first on the PATH', async () => {
-    await launch(request('command -v ds > "$OUT"; command -v swap >> "$OUT"'));
+    const script = 'while ! command -v ds > /dev/null; do sleep 0.02; done; command -v ds swap > "$OUT"';
+    await launch(request(script));
     for (const file of seen().trimEnd().split('\n')) expect(file).toMatch(/\/run\/k3f9-[^/]+\/bin\/(ds|swap)$/);
   });
 

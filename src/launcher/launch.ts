@@ -64,7 +64,6 @@ async function launchSession(request: LaunchRequest): Promise<number> {
     const { env } = environment;
     const others = pathEntries(env, platform).filter((dir) => dir !== shimsDir);
     const shims = planShims(session.shims, commandLookup(others, platform));
-    writeShims(shimsDir, shims, self, platform);
     announce(request, environment, shims.skipped);
     const swept = sweepLater(runtimeRoot);
     const code = await runClaude({
@@ -72,7 +71,10 @@ async function launchSession(request: LaunchRequest): Promise<number> {
       args: ['--settings', settingsFile, '--plugin-dir', pluginDir, ...args],
       env,
       cwd,
-      ...(request.onSpawn && { onSpawn: request.onSpawn }),
+      onSpawn: (pid) => {
+        request.onSpawn?.(pid);
+        writeInTime(() => writeShims(shimsDir, shims, self, platform));
+      },
     });
     await swept;
     return code;
@@ -128,6 +130,15 @@ function announce(request: LaunchRequest, environment: ClientEnvironment, skippe
     lines.push(`midswap: no shortcut where there is a command: ${names.join(', ')} (use: swap NAME)`);
   }
   process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** Shims are needed when something is typed: they are written while the client starts. Without them it works too. */
+function writeInTime(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // The disk has filled up since the settings were written; the terminal is the client's, so nobody is told.
+  }
 }
 
 /** What others left is looked at when the client is under way: a start does not wait for it. */

@@ -86,7 +86,7 @@ export interface LaunchRequest {
   readonly hook: HookEndpoint;
   /** The gateway ends with the client. `false` for one that runs on its own. */
   readonly ownGateway: boolean;
-  /** The client's process runs: for the registry. */
+  /** The client's process runs: for the registry. Must not throw: the terminal is the client's by now. */
   readonly onSpawn?: (pid: number) => void;
   /** The client has ended: drain and end the gateway. Awaited before `launch` resolves. */
   readonly onExit?: () => Promise<void>;

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { posix, win32 } from 'node:path';
 import type { Shim } from './request.ts';
 import { shellCommand } from './shell-quote.ts';
@@ -61,6 +61,8 @@ export function writeShims(dir: string, plan: ShimPlan, self: readonly string[],
 }
 
 function isExecutable(file: string): boolean {
+  // Most are not there, and an exception for each of a few hundred paths takes longer than the rest of a start.
+  if (!existsSync(file)) return false;
   try {
     accessSync(file, constants.X_OK);
     return true;
