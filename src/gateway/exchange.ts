@@ -11,6 +11,7 @@ import { emptyUsage, type Usage } from '../core/usage.ts';
 import { readEnvelope } from '../protocols/anthropic/envelope.ts';
 import { classify } from '../routing/classify.ts';
 import { makePlan } from '../routing/plan.ts';
+import { readPromptChoice } from '../routing/prompt-choice.ts';
 import { Attempt } from './attempt.ts';
 import { type Attempting, type AttemptOptions, attemptAll } from './attempts.ts';
 import { readBody } from './body.ts';
@@ -22,6 +23,8 @@ import type { Session } from './session.ts';
 import type { Ticking } from './ticker.ts';
 
 const BODY_IDLE_MS = 30_000;
+/** Prompts whose `@alias` is kept in mind: those of the last hours. */
+const MAX_PROMPTS = 256;
 
 export interface ExchangeOptions {
   /** Path and query behind the session's prefix. */
@@ -179,7 +182,7 @@ export class Exchange implements Ticking, Attempting {
       this.#local = true;
       return;
     }
-    const plan = makePlan(this.#snapshot, this.#selection, facts);
+    const plan = makePlan(this.#snapshot, this.#selection, facts, this.#promptChoice(facts, envelope));
     this.#plan = plan;
     if (this.isCount && !countsItself(plan.targets[0])) {
       this.#local = true;
@@ -209,6 +212,18 @@ export class Exchange implements Ticking, Attempting {
 
   canMove(): boolean {
     return !this.#abort.signal.aborted && (this.reply.state === 'pristine' || this.reply.state === 'opened');
+  }
+
+  /** `@alias` at the beginning of a prompt holds for all requests of that prompt. */
+  #promptChoice({ class: requestClass, promptId }: RequestFacts, envelope: Envelope): string | undefined {
+    const { promptChoices } = this.session;
+    const bound = promptId === undefined ? undefined : promptChoices.get(promptId);
+    if (bound !== undefined || requestClass !== 'main') return bound;
+    const choice = readPromptChoice(this.#snapshot, envelope);
+    if (choice === undefined || promptId === undefined) return choice;
+    if (promptChoices.size >= MAX_PROMPTS) promptChoices.delete(promptChoices.keys().next().value as string);
+    promptChoices.set(promptId, choice);
+    return choice;
   }
 
   #openHeaders(): string[] {

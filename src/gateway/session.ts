@@ -32,6 +32,8 @@ export class Session {
   pid: number | undefined;
   /** The client's own session id, last seen; changes on `/clear`. */
   clientSessionId: string | undefined;
+  /** What the prompts that began with `@alias` asked for, by their id: subagents and tool turns follow their prompt. */
+  readonly promptChoices = new Map<string, string>();
   /** Aborted when the session is closed hard: every exchange of it ends. */
   readonly abort = new AbortController();
 
