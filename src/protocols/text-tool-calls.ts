@@ -32,11 +32,6 @@ export class TextToolCalls {
     this.#schemaOf = schemaOf;
   }
 
-  /** Nothing is held back: text without `<` and backticks would pass unchanged. */
-  get isIdle(): boolean {
-    return this.#buffer === '' && this.#pieces.length === 0 && !this.#afterCall;
-  }
-
   push(text: string): TextItem[] {
     const out: TextItem[] = [];
     if (this.#isInsideStill(text)) return out;

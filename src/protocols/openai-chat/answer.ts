@@ -65,6 +65,7 @@ export class ChatAnswer {
     const sink = {
       writer: this.#writer,
       names: this.#names,
+      repeats: () => this.#text.repeats(),
       extra: (value: unknown) => this.#writer.signature(sealReplay(target.provider, { extra: value })),
       count: (characters: number) => {
         this.#characters += characters;
@@ -190,13 +191,8 @@ export class ChatAnswer {
       this.#text.add(delta.refusal);
     }
     this.#hasMedia ||= delta.hasMedia;
-    for (const entry of delta.calls) this.#call(entry);
+    for (const entry of delta.calls) this.#calls.entry(entry);
     this.#text.release();
-  }
-
-  #call(entry: unknown): void {
-    if (this.#text.isRepeatedCall(entry)) return;
-    this.#calls.entry(entry);
   }
 
   /** With a provider whose deltas repeat everything, only what is new. */

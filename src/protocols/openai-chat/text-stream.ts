@@ -8,7 +8,6 @@ import { normalisedArguments } from './arguments.ts';
 import { EndTokens } from './end-tokens.ts';
 import { headOf } from './request-parts.ts';
 import type { ToolCallStream } from './tool-stream.ts';
-import { isRecord } from './types.ts';
 
 interface Piece {
   readonly thinking: boolean;
@@ -34,7 +33,7 @@ export class AnswerText {
   #hasText = false;
   #hasReasoning = false;
   #reasoning = '';
-  #recovered = new Set<string>();
+  readonly #recovered = new Set<string>();
   #count = 0;
 
   constructor(writer: MessageWriter, calls: ToolCallStream, names: ToolNames, env: Envelope, target: Target) {
@@ -114,13 +113,10 @@ export class AnswerText {
     for (const piece of waiting) this.#write(piece.thinking, piece.text);
   }
 
-  /** A native call that repeats one that was recovered from the text. */
-  isRepeatedCall(entry: unknown): boolean {
-    if (this.#recovered.size === 0 || !isRecord(entry) || !isRecord(entry.function)) return false;
-    const { name, arguments: given } = entry.function;
-    if (typeof name !== 'string') return false;
-    const text = typeof given === 'string' ? given : JSON.stringify(given ?? {});
-    return this.#recovered.has(callKey(name, text));
+  /** Tells the native calls that repeat one that was recovered from text, once there is one. */
+  repeats(): ((name: string, text: string) => boolean) | undefined {
+    if (this.#recovered.size === 0) return undefined;
+    return (name, text) => this.#recovered.has(callKey(name, text));
   }
 
   #addSegment(thinking: boolean, text: string): void {
@@ -169,6 +165,6 @@ export class AnswerText {
   }
 }
 
-export function callKey(name: string, text: string): string {
+function callKey(name: string, text: string): string {
   return `${name} ${normalisedArguments(text)}`;
 }

@@ -24,6 +24,8 @@ export interface CallSink {
   readonly names: ToolNames;
   /** Provider data that belongs to the call that comes next. */
   extra(value: unknown): void;
+  /** A call that was written as text before, and is now made natively; `undefined` while there were none. */
+  repeats(): ((name: string, text: string) => boolean) | undefined;
   /** Length of argument text, for estimates. */
   count(characters: number): void;
 }
@@ -107,7 +109,8 @@ export class ToolCallStream {
   finish(): void {
     for (const call of this.#calls) {
       if (call.done) continue;
-      this.#announce(call);
+      this.#announce(call, true);
+      if (call.done) continue;
       if (call.odd !== undefined) this.#write(call, normalisedArguments(call.odd));
       this.#close(call);
       if (!call.done) this.#sink.writer.dropTool(call.key);
@@ -177,10 +180,20 @@ export class ToolCallStream {
     return !names.isKnown(call.name) && names.isKnown(call.name + part);
   }
 
-  #announce(call: Call): void {
-    if (call.named || call.name.trim() === '') return;
+  /** Gives the writer the name. Where the call may repeat one, that is known only when it is whole. */
+  #announce(call: Call, isFinal = false): void {
+    if (call.named || call.done || call.name.trim() === '') return;
+    const { writer, names, repeats } = this.#sink;
+    const isRepeat = this.#keepText ? repeats() : undefined;
+    if (isRepeat !== undefined) {
+      if (!call.scanner.isComplete && !isFinal) return;
+      if (isRepeat(call.name, call.text ?? '')) {
+        writer.dropTool(call.key);
+        call.done = true;
+        return;
+      }
+    }
     call.named = true;
-    const { writer, names } = this.#sink;
     writer.tool(call.key, { name: names.client(call.name) });
     if (call.scanner.isComplete) this.#close(call);
   }
@@ -205,7 +218,9 @@ export class ToolCallStream {
     this.#announce(call);
     const length = call.scanner.push(text);
     this.#write(call, length === text.length ? text : text.slice(0, length));
-    if (call.scanner.isComplete) this.#close(call);
+    if (!call.scanner.isComplete) return;
+    this.#announce(call);
+    if (!call.done) this.#close(call);
   }
 
   #write(call: Call, text: string): void {
