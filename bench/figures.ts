@@ -1,7 +1,12 @@
 import { median } from './statistics.ts';
 
-/** `messages`: an Anthropic upstream, passed through. `chat`: a Chat Completions upstream, translated. */
-export type Mode = 'messages' | 'chat';
+/**
+ * `messages`: Anthropic itself, passed through. `compatible`: another provider's Messages API, where what belongs to
+ * Anthropic only is removed. `chat`: Chat Completions, translated.
+ */
+export const MODES = ['messages', 'compatible', 'chat'] as const;
+
+export type Mode = (typeof MODES)[number];
 
 /** What was measured, and on whom. */
 export interface Place {

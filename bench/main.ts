@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Figures, type Mode } from './figures.ts';
+import { Figures, MODES, type Mode } from './figures.ts';
 import { type Bench, measureInterleaved, warmUp } from './measurement.ts';
 import { midswapRuntimes, midswapTarget, type Runtime } from './midswap.ts';
 import { Upstream } from './native.ts';
@@ -18,7 +18,7 @@ const USAGE = `npm run bench -- [options]
 
   --quick              two rounds of short cells: about four minutes
   --only NAME[,NAME]   scenarios: burst, paced, crowd, tool, body, turns, start, memory
-  --mode NAME          messages or chat; both without it
+  --mode NAME[,NAME]   messages, compatible, chat (default messages,chat, which have bounds)
   --targets A[,B]      of nginx, midswap-bun, midswap-node (direct always runs)
   --rounds N           rounds per cell (default 5, quick 2)
   --out FILE           where the JSON goes (default bench/results/<time>.json)
@@ -29,7 +29,6 @@ const OWN_TABLES: readonly Table[] = [
   { scenario: 'start', title: 'Starts', columns: ['startMs'] },
   { scenario: 'memory', title: 'Resident memory', columns: ['rssMb', 'pssMb', 'failed'] },
 ];
-const MODES: readonly Mode[] = ['messages', 'chat'];
 
 interface Plan {
   readonly scenarios: readonly string[];
@@ -91,7 +90,7 @@ function makePlan(values: { only?: string; mode?: string; targets?: string }): P
   );
   return {
     scenarios: choose(values.only, known, 'scenario'),
-    modes: MODES.filter((mode) => choose(values.mode, MODES, 'mode').includes(mode)),
+    modes: MODES.filter((mode) => choose(values.mode ?? 'messages,chat', MODES, 'mode').includes(mode)),
     targets: [direct, ...all.filter(({ name }) => targets.includes(name))],
     runtimes: runtimes.filter(({ name }) => targets.includes(name)),
   };

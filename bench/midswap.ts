@@ -79,9 +79,9 @@ export function prepareHome(directory: string, mode: Mode, upstreamPort: number)
   mkdirSync(home, { recursive: true });
   const origin = `http://127.0.0.1:${upstreamPort}`;
   const provider =
-    mode === 'messages'
-      ? { protocol: 'anthropic-messages', base_url: origin }
-      : { protocol: 'openai-chat', base_url: `${origin}/v1` };
+    mode === 'chat'
+      ? { protocol: 'openai-chat', base_url: `${origin}/v1` }
+      : { protocol: 'anthropic-messages', base_url: origin, quirks: { anthropic_genuine: mode === 'messages' } };
   const config = {
     default_profile: PROFILE,
     providers: { mock: { ...provider, auth: { type: 'bearer', keys: [`env:${KEY_VARIABLE}`] } } },

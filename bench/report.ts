@@ -1,5 +1,5 @@
 import { BOUNDS, lookAt } from './bounds.ts';
-import type { FigureName, Figures, Mode } from './figures.ts';
+import { type FigureName, type Figures, MODES, type Mode } from './figures.ts';
 import { ratio } from './statistics.ts';
 
 const HEADINGS: Record<FigureName, readonly [heading: string, digits: number]> = {
@@ -24,6 +24,7 @@ const COMPARED: ReadonlySet<FigureName> = new Set(['addedTtftUs', 'eventP99Us', 
 
 const MODE_TITLES: Record<Mode, string> = {
   messages: 'Anthropic upstream, passed through',
+  compatible: 'Anthropic-compatible upstream, cleaned',
   chat: 'Chat Completions upstream, translated',
 };
 
@@ -37,7 +38,7 @@ export interface Table {
 export function renderTables(figures: Figures, tables: readonly Table[]): string {
   const out: string[] = [];
   for (const { scenario, title, columns } of tables) {
-    for (const mode of ['messages', 'chat'] as const) {
+    for (const mode of MODES) {
       const places = figures.places().filter((place) => place.scenario === scenario && place.mode === mode);
       if (places.length === 0) continue;
       const shapes = [...new Set(places.map((place) => place.shape))];

@@ -55,6 +55,7 @@ export const CLIENT_HEADERS: Readonly<Record<string, string>> = {
 
 const UPSTREAM_PATH: Record<Mode, string> = {
   messages: '/v1/messages?beta=true',
+  compatible: '/v1/messages?beta=true',
   chat: '/v1/chat/completions',
 };
 
@@ -73,7 +74,7 @@ export const direct: Target = {
   }),
 };
 
-/** The measure: passes bytes on, in both modes. */
+/** The measure: passes bytes on, in every mode. */
 export const nginx: Target = {
   name: 'nginx',
   title: 'nginx, one worker, proxy_buffering off, kept-alive upstream connections',
