@@ -1,30 +1,6 @@
-import type { Span } from '../../core/json-skim.ts';
 import type { Block, Message } from '../../core/messages.ts';
 
-const LEGAL_ID = /^[A-Za-z0-9_-]+$/;
 const SERVER_PREFIX = 'srvtoolu_';
-/** How the client writes a call: the order of the fields is that of the event that opened the block. */
-const CALL = Buffer.from('"type":"tool_use","id":"');
-const CALL_TYPE = Buffer.from('"tool_use"');
-const SERVER_CALL = Buffer.from('"server_tool_use"');
-const QUOTE = 0x22;
-
-/** Whether ids of calls may need repair, by the bytes of the messages. Yes when in doubt. */
-export function callsMayNeedRepair(raw: Buffer, [start, end]: Span): boolean {
-  const server = raw.indexOf(SERVER_CALL, start);
-  if (server !== -1 && server < end) return true;
-  const seen = new Set<string>();
-  for (let at = raw.indexOf(CALL, start); at !== -1 && at < end; at = raw.indexOf(CALL, at)) {
-    at += CALL.length;
-    const id = raw.toString('latin1', at, raw.indexOf(QUOTE, at));
-    if (seen.has(id) || !LEGAL_ID.test(id) || id.startsWith(SERVER_PREFIX)) return true;
-    seen.add(id);
-  }
-  let calls = 0;
-  for (let at = raw.indexOf(CALL_TYPE, start); at !== -1 && at < end; at = raw.indexOf(CALL_TYPE, at + 1)) calls += 1;
-  return calls !== seen.size;
-}
-
 /**
  * Ids of calls that Anthropic takes: unique over the conversation, of legal characters, none that looks like a server
  * tool's. A result keeps to its call. Server tool calls that never got a result go, unless the assistant is still at it.

@@ -1,4 +1,4 @@
-import { type JsonKind, kindAt, type Span } from '../../core/json-skim.ts';
+import type { Span } from '../../core/json-skim.ts';
 import type { Envelope } from '../../core/messages.ts';
 
 const COMMA = Buffer.from(',');
@@ -63,26 +63,23 @@ export class RequestDraft {
     return at !== -1 && at < span[1];
   }
 
-  kind(name: string): JsonKind | undefined {
+  /** Whether an expression finds something in the bytes of a field as it came. */
+  matches(name: string, expression: RegExp): boolean {
     const span = this.env.spans.get(name);
-    return span && kindAt(this.env.raw, span);
+    return span !== undefined && expression.test(this.env.raw.toString('latin1', span[0], span[1]));
   }
 
   /** The request as pieces to be sent one after the other: untouched stretches are parts of the received buffer. */
   bytes(): Buffer[] {
     const { raw, spans } = this.env;
     if (!this.changed) return [raw];
+    for (const [name, value] of this.#changed) if ((value === undefined) === spans.has(name)) return this.#rebuilt();
     const pieces: Buffer[] = [];
     let from = 0;
     for (const [name, [start, end]] of spans) {
-      const value = this.#changed.get(name);
       if (!this.#changed.has(name)) continue;
-      if (value === undefined) return this.#rebuilt();
-      pieces.push(raw.subarray(from, start), Buffer.from(JSON.stringify(value), 'utf8'));
+      pieces.push(raw.subarray(from, start), json(this.#changed.get(name)));
       from = end;
-    }
-    for (const [name, value] of this.#changed) {
-      if (value !== undefined && !spans.has(name)) return this.#rebuilt();
     }
     pieces.push(raw.subarray(from));
     return pieces;

@@ -27,14 +27,6 @@ export function spliceModel(env: Envelope, model: string | undefined): Buffer[] 
   return [env.raw.subarray(0, span[0]), Buffer.from(JSON.stringify(model), 'utf8'), env.raw.subarray(span[1])];
 }
 
-/** A copy of the envelope with another body; the same path and headers. */
-export function withBody(env: Envelope, raw: Buffer): Envelope {
-  const spans = skimObject(raw);
-  return spans === undefined
-    ? readEnvelope(raw, env.path, env.headers)
-    : new RequestEnvelope(raw, spans, env.path, env.headers);
-}
-
 class RequestEnvelope implements Envelope {
   readonly raw: Buffer;
   readonly spans: ReadonlyMap<string, Span>;

@@ -1,10 +1,10 @@
 import type { Block, Message, ThinkingBlock } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import type { ProtocolContext, Provenance } from '../protocol.ts';
-import { callsMayNeedRepair, repairCalls } from './call-ids.ts';
+import { repairCalls } from './call-ids.ts';
 import type { RequestDraft } from './draft.ts';
+import { scanHistory } from './history-scan.ts';
 import { decodeOwnSignature, isOwnSignature, looksLikeAnthropicSignature } from './signature.ts';
-import { hasThinking, mayNeedRepair } from './thinking-scan.ts';
 
 /** Stands for the thinking of a turn whose thinking is gone, where an endpoint demands some. */
 export const PLACEHOLDER_THINKING = '[The reasoning of this turn is not available.]';
@@ -28,12 +28,13 @@ function repairForAnthropic(draft: RequestDraft, context: ProtocolContext): void
   const { raw, spans } = draft.env;
   const span = spans.get('messages');
   if (span === undefined) return;
-  const accepts = (signature: string) => isGenuine(signature, context.provenance);
+  const scan = scanHistory(raw, span);
   const enabled = thinkingType(draft) === 'enabled';
+  const foreign = (signature: string): boolean => !isGenuine(signature, context.provenance);
   const suspicious =
-    (context.withoutThinking ? hasThinking(raw, span) : mayNeedRepair(raw, span, accepts)) ||
-    endsWithAssistant(raw, span) ||
-    callsMayNeedRepair(raw, span) ||
+    (context.withoutThinking ? scan.thinks : scan.redacted || scan.unsigned || scan.signatures.some(foreign)) ||
+    scan.endsWithAssistant ||
+    scan.oddCalls ||
     enabled;
   if (!suspicious) return;
   const before = readableMessages(draft);
@@ -60,8 +61,10 @@ function repairForThirdParty(draft: RequestDraft, target: Target, context: Proto
     return;
   }
   const keeps = (block: Block): boolean => mode === 'keep' && isOf(target.provider, block, context.provenance);
-  const accepts = (signature: string) => keeps({ type: 'thinking', thinking: 'x', signature });
-  if (mode === 'keep' ? !mayNeedRepair(raw, span, accepts) : !hasThinking(raw, span)) return;
+  const scan = scanHistory(raw, span);
+  const refused = (signature: string): boolean => !keeps({ type: 'thinking', thinking: 'x', signature });
+  if (!scan.thinks) return;
+  if (mode === 'keep' && !scan.redacted && !scan.unsigned && !scan.signatures.some(refused)) return;
   const before = readableMessages(draft);
   const after = before && filterThinking(before, keeps);
   if (after !== before) draft.set('messages', after);
@@ -203,12 +206,6 @@ function unsigned(message: Message, block: ThinkingBlock): Block[] {
   if (block.signature === undefined) return [block];
   const { signature, ...rest } = block;
   return [rest];
-}
-
-/** Whether the last message is the assistant's: only then the position of thinking matters. */
-function endsWithAssistant(raw: Buffer, [start, end]: readonly [number, number]): boolean {
-  const at = raw.lastIndexOf('"role"', end);
-  return at > start && raw.toString('latin1', at, Math.min(at + 30, end)).includes('assistant');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,92 @@
+import type { Span } from '../../core/json-skim.ts';
+import { isLegalCallId } from './message-writer.ts';
+
+/** What the bytes of a history say about its thinking and its calls. Where they do not say it plainly, the answer is that
+ * there may be something to repair, for whoever parses then. */
+export interface HistoryScan {
+  /** There is thinking of any kind. */
+  readonly thinks: boolean;
+  /** Signatures as they stand there. */
+  readonly signatures: readonly string[];
+  /** Some thinking may have no signature, or one that cannot be read here. */
+  readonly unsigned: boolean;
+  readonly redacted: boolean;
+  /** An id of a call may be there twice or be one that Anthropic refuses, or a server tool was called. */
+  readonly oddCalls: boolean;
+  /** The last message is the assistant's. */
+  readonly endsWithAssistant: boolean;
+}
+
+// A quotation mark inside a string is always escaped: what people write about these words does not match.
+const THINKING = Buffer.from('"thinking"');
+const REDACTED = Buffer.from('"redacted_thinking"');
+const SIGNATURE = Buffer.from('"signature"');
+const CALL = Buffer.from('"tool_use"');
+const SERVER_CALL = Buffer.from('"server_tool_use"');
+/** How the client writes a call: the order of the fields is that of the event that opened the block. */
+const ID = Buffer.from(',"id":"');
+const ASSISTANT = /^"role"\s*:\s*"assistant"/;
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+
+/** A search per word in native code: together about 0.2 ms for 1 MB, half of what one expression for all costs. */
+export function scanHistory(raw: Buffer, [start, end]: Span): HistoryScan {
+  let mentions = 0;
+  for (let at = find(raw, THINKING, start, end); at !== -1; at = find(raw, THINKING, at + 1, end)) mentions += 1;
+  const signatures: string[] = [];
+  let unreadable = false;
+  for (let at = find(raw, SIGNATURE, start, end); at !== -1; at = find(raw, SIGNATURE, at + 1, end)) {
+    const signature = stringValue(raw, at + SIGNATURE.length);
+    if (signature === undefined) unreadable = true;
+    else signatures.push(signature);
+  }
+  const redacted = find(raw, REDACTED, start, end) !== -1;
+  return {
+    thinks: redacted || mentions > 0,
+    signatures,
+    // A block of thinking has its type and its text under that name, and one signature.
+    unsigned: unreadable || mentions !== 2 * signatures.length,
+    redacted,
+    oddCalls: find(raw, SERVER_CALL, start, end) !== -1 || hasOddIds(raw, start, end),
+    endsWithAssistant: endsWithAssistant(raw, start, end),
+  };
+}
+
+function hasOddIds(raw: Buffer, start: number, end: number): boolean {
+  const ids = new Set<string>();
+  for (let at = find(raw, CALL, start, end); at !== -1; at = find(raw, CALL, at + 1, end)) {
+    const from = at + CALL.length;
+    if (raw.compare(ID, 0, ID.length, from, Math.min(from + ID.length, raw.length)) !== 0) return true;
+    const id = raw.toString('latin1', from + ID.length, raw.indexOf(QUOTE, from + ID.length));
+    if (ids.has(id) || !isLegalCallId(id)) return true;
+    ids.add(id);
+  }
+  return false;
+}
+
+function endsWithAssistant(raw: Buffer, start: number, end: number): boolean {
+  const at = raw.lastIndexOf('"role"', end);
+  return at > start && ASSISTANT.test(raw.toString('latin1', at, Math.min(at + 40, end)));
+}
+
+function find(raw: Buffer, what: Buffer, from: number, end: number): number {
+  const at = raw.indexOf(what, from);
+  return at === -1 || at >= end ? -1 : at;
+}
+
+/** The plain string behind a key; `undefined` when there is another value or one with escapes. */
+function stringValue(raw: Buffer, from: number): string | undefined {
+  const colon = pastSpace(raw, from);
+  const open = pastSpace(raw, colon + 1);
+  if (raw[colon] !== COLON || raw[open] !== QUOTE) return undefined;
+  const close = raw.indexOf(QUOTE, open + 1);
+  if (close === -1 || raw[close - 1] === BACKSLASH) return undefined;
+  return raw.toString('latin1', open + 1, close);
+}
+
+function pastSpace(raw: Buffer, from: number): number {
+  let at = from;
+  while (raw[at] === 0x20 || raw[at] === 0x0a || raw[at] === 0x0d || raw[at] === 0x09) at += 1;
+  return at;
+}
