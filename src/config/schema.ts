@@ -80,10 +80,10 @@ const modelFacts = z.strictObject({
   thinking: z.boolean().optional().describe('Can think.'),
   price: z
     .strictObject({
-      input: z.number().min(0).optional(),
-      output: z.number().min(0).optional(),
-      cache_read: z.number().min(0).optional(),
-      cache_write: z.number().min(0).optional(),
+      input: z.number().min(0).optional().describe('Input that is in no cache.'),
+      output: z.number().min(0).optional().describe('Output.'),
+      cache_read: z.number().min(0).optional().describe('Input that is read from the cache.'),
+      cache_write: z.number().min(0).optional().describe('Input that is written to the cache.'),
     })
     .optional()
     .describe('US dollars for a million tokens.'),
