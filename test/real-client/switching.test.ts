@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Installation, install } from '../support/gateway-process.ts';
 import { type ScriptedUpstream, startUpstream, type UpstreamRequest } from '../support/scripted-upstream.ts';
@@ -131,6 +133,25 @@ it('an unknown name switches nothing and says what is near', async () => {
   expect(use.code).not.toBe(0);
   expect(use.stderr).toContain('up2');
   await askFor(terminal, 'a question', 'reply from up1');
+});
+
+it('a change of the configuration reaches a running session, and a broken one does not', async () => {
+  const s = await stage();
+  const terminal = await openSession(s.machine);
+  await askFor(terminal, 'first question', 'reply from up1');
+  const file = join(s.machine.midswapHome, 'config.yaml');
+  const good = readFileSync(file, 'utf8');
+  writeFileSync(file, good.replace('aliases: { ds: up2 }', 'aliases: { ds: up2, fresh: up2 }'));
+  await until('the new alias is known', async () => (await s.machine.midswap(['use', 'fresh'])).code === 0);
+  await askFor(terminal, 'second question', 'reply from up2');
+  writeFileSync(file, 'profiles: [broken');
+  await terminal.idle(800);
+  await terminal.submit('third question');
+  await until('the third question is answered', () =>
+    s.up2.turns().some((turn) => turn.raw.includes('third question')),
+  );
+  writeFileSync(file, good);
+  expect((await s.machine.midswap(['use', 'up1'])).code).toBe(0);
 });
 
 it('of several sessions one is switched and the others stay', async () => {
