@@ -30,7 +30,8 @@ aliases: { zwei: two }
 /** The runtime that runs this suite: it is run on both. */
 const runtime = process.versions.bun === undefined ? 'node' : 'bun';
 
-describe('the command line', () => {
+// A dozen processes in a row, each of which strips its types where Node runs the sources.
+describe('the command line', { timeout: 90_000 }, () => {
   function machine(config = CONFIG) {
     const home = tempDir('midswap-cli');
     const client = join(home, 'claude');
@@ -75,7 +76,7 @@ describe('the command line', () => {
           child.kill('SIGKILL');
           await exit;
         });
-        await until('the client runs', () => listFiles(home).includes(`client.log.${before.length}`));
+        await until('the client runs', () => listFiles(home).includes(`client.log.${before.length}`), 20_000);
         const known = new Set(before.map(({ id }) => id));
         const session = (await this.sessions()).find(({ id }) => !known.has(id));
         if (!session) throw new Error('the session is not listed');
@@ -289,7 +290,7 @@ describe('the command line', () => {
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
     });
-    await until('it is up', () => text.endsWith('\n'));
+    await until('it is up', () => text.endsWith('\n'), 20_000);
     expect(JSON.parse(text)).toMatchObject({
       host: '127.0.0.1',
       port: expect.any(Number),
@@ -311,10 +312,14 @@ describe('the command line', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect((await m.run(['sessions', id, 'use', 'two', '--json'])).code).toBe(0);
     writeFileSync(file, CONFIG.replace('model-one', 'model-new'));
-    await until('the new model is in force', async () => {
-      const result = await m.run(['sessions', id, 'use', 'one', '--dry-run', '--json']);
-      return result.stdout.includes('model-new');
-    });
+    await until(
+      'the new model is in force',
+      async () => {
+        const result = await m.run(['sessions', id, 'use', 'one', '--dry-run', '--json']);
+        return result.stdout.includes('model-new');
+      },
+      30_000,
+    );
   });
 });
 
