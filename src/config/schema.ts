@@ -110,7 +110,8 @@ export const providerSchema = z.strictObject({
     .optional()
     .describe('Credential.'),
   proxy: proxyUrl.optional().describe('Proxy for this provider: a URL, or a reference to one.'),
-  quirks: quirksSchema().optional().describe('Deviations; see the table of quirks.'),
+  // Made when it is needed: it is as large as the rest together, and few files have quirks.
+  quirks: z.lazy(quirksSchema).optional().describe('Deviations; see the table of quirks.'),
   models: z
     .strictObject({ ...slotModels, default: modelName.optional().describe('Model for slots without one.') })
     .optional()

@@ -155,7 +155,9 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
 
 function unwrap(schema: z.ZodType | undefined): z.ZodType | undefined {
   let here = schema;
-  while (here instanceof z.ZodOptional || here instanceof z.ZodDefault) here = here.unwrap() as z.ZodType;
+  while (here instanceof z.ZodOptional || here instanceof z.ZodDefault || here instanceof z.ZodLazy) {
+    here = here.unwrap() as z.ZodType;
+  }
   return here;
 }
 
