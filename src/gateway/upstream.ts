@@ -5,21 +5,24 @@ import { createBrotliDecompress, createGunzip, createInflate, constants as zlib 
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
 import { connectionFault } from './faults.ts';
+import { ProxyAgents } from './proxy.ts';
 
 /** Keep-alive pools, one pair per gateway. */
 export interface Pools {
   readonly http: http.Agent;
   readonly https: https.Agent;
+  readonly proxies: ProxyAgents;
 }
 
 export function createPools(): Pools {
   const options = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' as const, timeout: 0 };
-  return { http: new http.Agent(options), https: new https.Agent(options) };
+  return { http: new http.Agent(options), https: new https.Agent(options), proxies: new ProxyAgents() };
 }
 
 export function closePools(pools: Pools): void {
   pools.http.destroy();
   pools.https.destroy();
+  void pools.proxies.destroy();
 }
 
 export interface UpstreamRequest {
@@ -48,34 +51,40 @@ export function isFault(value: IncomingMessage | UpstreamFault): value is Upstre
  */
 export function callUpstream(pools: Pools, request: UpstreamRequest): UpstreamCall {
   let current: ClientRequest | undefined;
-  let aborted = false;
+  let abort = () => {};
   const answer = new Promise<IncomingMessage | UpstreamFault>((resolve) => {
-    const settle = (fault: UpstreamFault) => resolve(fault);
-    const start = (fresh: boolean) => {
-      current = send(pools, request, fresh, resolve, (error, reused) => {
-        if (reused && !fresh && !aborted) start(true);
-        else settle(aborted ? connectionFault('aborted', 'the client closed the connection') : faultOf(error, request));
+    let aborted = false;
+    const start = (proxy: http.Agent | undefined, fresh: boolean) => {
+      // A repeat goes through the proxy too: nothing may ever pass it by.
+      const agent = proxy ?? (fresh ? false : poolOf(pools, request.baseUrl));
+      current = send(request, agent, resolve, (error, reused) => {
+        if (reused && !fresh && !aborted) start(proxy, true);
+        else resolve(faultOf(error, request));
       });
     };
-    try {
-      start(false);
-    } catch (error) {
-      settle(faultOf(error as NodeJS.ErrnoException, request));
-    }
-  });
-  return {
-    answer,
-    abort() {
+    const begin = async () => {
+      const { proxy } = request.target;
+      const agent = proxy && (await pools.proxies.agent(proxy));
+      if (!aborted) start(agent, false);
+    };
+    abort = () => {
       aborted = true;
+      // A request without a socket says nothing when it is destroyed.
+      resolve(connectionFault('aborted', 'the client closed the connection'));
       current?.destroy();
-    },
-  };
+    };
+    begin().catch((error) => resolve(faultOf(error as NodeJS.ErrnoException, request)));
+  });
+  return { answer, abort: () => abort() };
+}
+
+function poolOf(pools: Pools, baseUrl: string): http.Agent {
+  return baseUrl.startsWith('https:') ? pools.https : pools.http;
 }
 
 function send(
-  pools: Pools,
   request: UpstreamRequest,
-  fresh: boolean,
+  agent: http.Agent | false,
   onAnswer: (answer: IncomingMessage) => void,
   onError: (error: NodeJS.ErrnoException, reused: boolean) => void,
 ): ClientRequest {
@@ -90,29 +99,36 @@ function send(
     port: url.port || (secure ? 443 : 80),
     method: 'POST',
     path: `${url.pathname.replace(/\/+$/, '')}${request.path}`,
-    agent: fresh ? false : secure ? pools.https : pools.http,
+    agent,
     headers,
   });
-  let answered = false;
-  let connectTimer: NodeJS.Timeout | undefined;
+  let settled = false;
+  const fail = (error: NodeJS.ErrnoException) => {
+    clearTimeout(connectTimer);
+    if (settled) return;
+    settled = true;
+    onError(error, outgoing.reusedSocket === true && isReset(error));
+    outgoing.destroy();
+  };
   const { connectMs } = request.target.timeouts;
+  // Runs from here and not from the socket: behind a proxy there is none before the tunnel stands.
+  const connectTimer =
+    connectMs > 0 ? setTimeout(() => fail(timeoutError('timeout_connect', connectMs)), connectMs) : undefined;
+  outgoing.once('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+    if (statusCode !== 200) fail(new Error(`its proxy refused the connection with status ${statusCode}`));
+  });
   outgoing.once('socket', (socket) => {
     socket.setNoDelay(true);
-    if (!socket.connecting || connectMs === 0) return;
-    connectTimer = setTimeout(() => outgoing.destroy(timeoutError('timeout_connect', connectMs)), connectMs);
-    socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer));
+    if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer));
+    else clearTimeout(connectTimer);
   });
   outgoing.once('response', (answer) => {
-    answered = true;
     clearTimeout(connectTimer);
+    if (settled) return answer.destroy();
+    settled = true;
     onAnswer(answer);
   });
-  outgoing.on('error', (error) => {
-    clearTimeout(connectTimer);
-    if (answered) return;
-    answered = true;
-    onError(error, outgoing.reusedSocket === true && isReset(error));
-  });
+  outgoing.on('error', fail);
   const last = request.body.length - 1;
   for (let i = 0; i < last; i++) outgoing.write(request.body[i] as Buffer);
   outgoing.end(request.body[last]);

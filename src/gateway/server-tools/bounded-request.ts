@@ -1,0 +1,139 @@
+import http, { type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+import { decodedBody } from '../upstream.ts';
+import { isToolFault, type ToolFault, toolFault } from './tool-fault.ts';
+
+export interface BoundedRequest {
+  readonly url: URL;
+  readonly method?: 'GET' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Bytes of the body that are read, before and after decompression. */
+  readonly maxBytes: number;
+  /** Ends the request at once: the caller's abort or the time that it has. */
+  readonly signal: AbortSignal;
+  /** Addresses that were looked up and checked; the connection goes to one of them or nowhere. */
+  readonly pinned?: readonly string[];
+}
+
+export interface BoundedAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+  /** There was more; reading stopped at the limit. */
+  readonly truncated: boolean;
+}
+
+/** One request without redirects, on a connection of its own. Never rejects. */
+export async function boundedRequest(request: BoundedRequest): Promise<BoundedAnswer | ToolFault> {
+  if (request.signal.aborted) return gone(request.signal);
+  try {
+    const answer = await send(request);
+    if (isRedirect(answer)) {
+      answer.destroy();
+      return { status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.alloc(0), truncated: false };
+    }
+    return await readAnswer(answer, request);
+  } catch (error) {
+    if (request.signal.aborted) return gone(request.signal);
+    if (isToolFault(error as object) && !(error instanceof Error)) return error as ToolFault;
+    return toolFault('url_not_accessible', `the connection failed: ${reasonOf(error)}`);
+  }
+}
+
+export function isRedirect({ statusCode }: { statusCode?: number | undefined }): boolean {
+  return statusCode !== undefined && [301, 302, 303, 307, 308].includes(statusCode);
+}
+
+function gone(signal: AbortSignal): ToolFault {
+  const late = (signal.reason as { name?: unknown } | undefined)?.name === 'TimeoutError';
+  return toolFault('url_not_accessible', late ? 'it took too long' : 'the request was given up');
+}
+
+/** Codes of the system are safe to tell; messages of it may hold the address behind a name. */
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  return typeof code === 'string' ? code : 'it was cut off';
+}
+
+function send({ url, method = 'GET', headers, body, signal, pinned }: BoundedRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const options: RequestOptions & { autoSelectFamily?: boolean } = {
+      method,
+      agent: false,
+      signal,
+      headers: { ...headers, 'accept-encoding': 'gzip, deflate, br', connection: 'close' },
+      ...(pinned ? { lookup: pinnedLookup(pinned) } : {}),
+    };
+    const request = (url.protocol === 'https:' ? https : http).request(url, options, resolve);
+    request.on('error', reject);
+    // A runtime that did not ask the lookup has connected somewhere that nobody checked.
+    if (pinned) {
+      request.once('socket', (socket) => {
+        const check = () => {
+          const remote = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+          if (remote !== undefined && !pinned.includes(remote)) request.destroy(new Error('an unchecked address'));
+        };
+        if (socket.connecting) socket.once('connect', check);
+        else check();
+      });
+    }
+    request.end(body);
+  });
+}
+
+function pinnedLookup(pinned: readonly string[]): LookupFunction {
+  const entries = pinned.map((address) => ({ address, family: isIP(address) }));
+  const [first] = entries;
+  return (_hostname, options, callback) => {
+    if (options.all) callback(null, entries);
+    else if (first) callback(null, first.address, first.family);
+    else callback(new Error('no address'), '', 0);
+  };
+}
+
+function readAnswer(answer: IncomingMessage, { maxBytes, signal }: BoundedRequest): Promise<BoundedAnswer> {
+  return new Promise((resolve, reject) => {
+    let wireBytes = 0;
+    let bytes = 0;
+    const parts: Buffer[] = [];
+    const decoded: Readable = decodedBody(answer);
+    const stop = () => finish(undefined, new Error('aborted'));
+    let over = false;
+    const finish = (truncated: boolean | undefined, error?: Error) => {
+      if (over) return;
+      over = true;
+      signal.removeEventListener('abort', stop);
+      decoded.on('error', () => {});
+      answer.on('error', () => {});
+      if (truncated !== false) {
+        decoded.destroy();
+        answer.destroy();
+      }
+      if (truncated === undefined) return reject(error);
+      const body = Buffer.concat(parts).subarray(0, maxBytes);
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body, truncated });
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (decoded !== answer) {
+      answer.on('data', (chunk: Buffer) => {
+        wireBytes += chunk.length;
+        if (wireBytes > maxBytes) finish(true);
+      });
+    }
+    decoded.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      parts.push(chunk);
+      if (bytes > maxBytes) finish(true);
+    });
+    decoded.on('end', () => (answer.complete ? finish(false) : finish(undefined, new Error('cut'))));
+    decoded.on('error', (error) => finish(undefined, error));
+    answer.on('aborted', () => finish(undefined, new Error('cut')));
+    answer.on('close', () => setImmediate(finishCut));
+    function finishCut() {
+      if (!answer.complete) finish(undefined, new Error('cut'));
+    }
+  });
+}
