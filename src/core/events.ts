@@ -13,6 +13,8 @@ export interface AttemptRecord {
   readonly status: number | undefined;
   readonly failure: FailureClass | undefined;
   readonly message: string | undefined;
+  /** What was left out or replaced because the target cannot take it, one line each. */
+  readonly notes?: readonly string[];
 }
 
 /** How an exchange ended. `ok`: the upstream's own end was delivered. */

@@ -53,6 +53,7 @@ export class Attempt {
   #stopped: UpstreamFault | undefined;
   #usage: Usage = emptyUsage();
   #upstreamStatus: number | undefined;
+  #notes: readonly string[] = [];
 
   constructor(exchange: Exchange, target: Target) {
     this.#exchange = exchange;
@@ -74,6 +75,7 @@ export class Attempt {
         status: this.#upstreamStatus,
         failure: fault?.class,
         message: fault?.message,
+        ...(this.#notes.length > 0 ? { notes: this.#notes } : {}),
       },
     };
   }
@@ -125,11 +127,13 @@ export class Attempt {
       mintId: gateway.mintId,
       provenance: gateway.provenance.of(session.id, session.clientSessionId),
       withoutThinking,
+      chatHistory: gateway.chatHistory,
       cacheKey: cacheKeyOf(session.id, session.clientSessionId),
     };
     const credential = credentialHeaders(target, envelope.headers, gateway.isToken, keyIndex);
     if ('fault' in credential) return credential.fault;
     const encoded = protocol.encode(envelope, target, context);
+    this.#notes = encoded.notes ?? [];
     const answer = await this.#send(encoded, credential.headers);
     if (isFault(answer)) return this.#stopped ?? answer;
     this.#answer = answer;

@@ -5,6 +5,7 @@ import type { Bus } from '../core/bus.ts';
 import type { UpstreamFault } from '../core/failure.ts';
 import { idMinter, type MintId, shortId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import { Admission } from './admission.ts';
 import { HealthStore } from './health.ts';
 import { ProvenanceStore } from './provenance.ts';
@@ -49,6 +50,7 @@ export interface GatewayCore {
   readonly pools: Pools;
   readonly ticker: Ticker;
   readonly provenance: ProvenanceStore;
+  readonly chatHistory: ChatHistoryCache;
   readonly health: HealthStore;
   readonly admission: Admission;
   readonly mintId: MintId;
@@ -87,6 +89,7 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly pools = createPools();
   readonly ticker = new Ticker();
   readonly provenance: ProvenanceStore;
+  readonly chatHistory = new ChatHistoryCache();
   readonly health = new HealthStore();
   readonly admission = new Admission();
   readonly mintId: MintId = idMinter((count) => randomBytes(count));

@@ -3,7 +3,7 @@ import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { decodedBody } from '../upstream.ts';
-import { isToolFault, type ToolFault, toolFault } from './tool-fault.ts';
+import { type ToolFault, toolFault } from './tool-fault.ts';
 
 export interface BoundedRequest {
   readonly url: URL;
@@ -38,7 +38,6 @@ export async function boundedRequest(request: BoundedRequest): Promise<BoundedAn
     return await readAnswer(answer, request);
   } catch (error) {
     if (request.signal.aborted) return gone(request.signal);
-    if (isToolFault(error as object) && !(error instanceof Error)) return error as ToolFault;
     return toolFault('url_not_accessible', `the connection failed: ${reasonOf(error)}`);
   }
 }
