@@ -5,7 +5,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Slot } from '../core/slot.ts';
 import type { Limits, Provider } from '../core/snapshot.ts';
 import type { Credential, Endpoint, Quirks, Timeouts } from '../core/target.ts';
-import { endpointsOf, isLoopback, keepsLogin, type Origins } from './endpoints.ts';
+import { endpointsOf, isLoopback, keepsLogin } from './endpoints.ts';
 import type { Remarks } from './remarks.ts';
 import type { RawProvider, RawQuirks } from './schema.ts';
 import type { Secrets } from './secrets.ts';
@@ -41,12 +41,12 @@ export function compileProvider(
   id: string,
   entry: CatalogueEntry | undefined,
   written: { readonly raw: RawProvider; readonly path: Path } | undefined,
-  given: { readonly secrets: Secrets; readonly limits: Limits | undefined; readonly origins: Origins },
+  given: { readonly secrets: Secrets; readonly limits: Limits | undefined },
   remarks: Remarks,
 ): CompiledProvider | undefined {
   const raw = written?.raw ?? {};
   const path = written?.path ?? ['providers', id];
-  const endpoints = endpointsOf(id, entry, raw, path, given.origins.get(id), remarks);
+  const endpoints = endpointsOf(id, entry, raw, path, remarks);
   const [first, ...others] = endpoints;
   if (!first) return undefined;
   const own = raw.quirks ? partialQuirks(raw.quirks) : undefined;

@@ -335,14 +335,6 @@ describe('endpoints', () => {
     expect((await snapshotOf('')).profiles.get('sandbox')?.slots.opus?.endpoint.protocol).toBe('anthropic-messages');
   });
 
-  it('can be stood in for by a server of this process', async () => {
-    const { snapshot } = await testMachine().load({ origins: new Map([['sandbox', 'http://127.0.0.1:4567']]) });
-    expect(known(snapshot, 'sandbox')).toEqual([
-      'anthropic-messages http://127.0.0.1:4567',
-      'openai-chat http://127.0.0.1:4567/v1',
-    ]);
-  });
-
   it('without encryption on another machine are warned of', async () => {
     const { warnings } = await loadText(
       'providers: { far: { protocol: openai-chat, base_url: "http://far.example/v1" } }',

@@ -8,7 +8,6 @@ import type { ModelData } from '../core/target.ts';
 import { resolveReference } from '../routing/reference.ts';
 import { ProfileCompiler, type WrittenProfile } from './compile-profile.ts';
 import { type CompiledProvider, compileProvider } from './compile-provider.ts';
-import type { Origins } from './endpoints.ts';
 import type { Remark, Remarks } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
 import { isSecretReference, type Secrets } from './secrets.ts';
@@ -31,7 +30,6 @@ export interface CompileInput {
   readonly config: RawConfig;
   readonly secrets: Secrets;
   readonly version: number;
-  readonly origins: Origins;
 }
 
 export interface Compiled {
@@ -49,7 +47,7 @@ const UNKNOWN_MODEL: ModelData = Object.freeze({
 });
 
 /** Makes the snapshot of a merged configuration. Pure, but for what `secrets` looks up. */
-export function compileConfig({ config, secrets, version, origins }: CompileInput): Compiled {
+export function compileConfig({ config, secrets, version }: CompileInput): Compiled {
   const faults: Remark[] = [];
   const warnings: Remark[] = [];
   const remarks: Remarks = {
@@ -57,7 +55,7 @@ export function compileConfig({ config, secrets, version, origins }: CompileInpu
     warn: (remark) => warnings.push(remark),
   };
   warnOfLiteralKeys(config, remarks);
-  const providers = compileProviders(config, secrets, origins, remarks);
+  const providers = compileProviders(config, secrets, remarks);
   const aliases = lowerCased(config.aliases);
   const written = writtenProfiles(config, providers, aliases, remarks);
   if (!written.has(SUBSCRIPTION_ALIAS) && !aliases.has(SUBSCRIPTION_ALIAS) && written.has(SUBSCRIPTION)) {
@@ -92,12 +90,7 @@ export function compileConfig({ config, secrets, version, origins }: CompileInpu
   return { snapshot, faults, warnings };
 }
 
-function compileProviders(
-  config: RawConfig,
-  secrets: Secrets,
-  origins: Origins,
-  remarks: Remarks,
-): Map<string, CompiledProvider> {
+function compileProviders(config: RawConfig, secrets: Secrets, remarks: Remarks): Map<string, CompiledProvider> {
   const written = new Map(
     Object.entries(config.providers ?? {}).map(([name, raw]) => [
       findProvider(name)?.id ?? name.toLowerCase(),
@@ -113,7 +106,7 @@ function compileProviders(
   }
   const providers = new Map<string, CompiledProvider>();
   for (const id of ids) {
-    const given = { secrets, limits: limits.get(id), origins };
+    const given = { secrets, limits: limits.get(id) };
     const compiled = compileProvider(id, findProvider(id), written.get(id), given, remarks);
     if (compiled) providers.set(id, compiled);
   }

@@ -5,20 +5,15 @@ import type { Remarks } from './remarks.ts';
 import type { RawProvider } from './schema.ts';
 import type { Path } from './source.ts';
 
-/** Origins that stand in for a provider's own, by provider: where a built-in server listens now. */
-export type Origins = ReadonlyMap<string, string>;
-
 /** Where a provider is: the catalogue's places, as the configuration changes them. The first is preferred. */
 export function endpointsOf(
   id: string,
   entry: CatalogueEntry | undefined,
   raw: RawProvider,
   path: Path,
-  origin: string | undefined,
   remarks: Remarks,
 ): readonly Endpoint[] {
   let endpoints: readonly Endpoint[] = entry?.endpoints ?? [];
-  if (origin !== undefined) endpoints = endpoints.map((endpoint) => movedTo(endpoint, origin));
   if (raw.region !== undefined) endpoints = inRegion(entry, raw.region, endpoints, path, remarks);
   if (raw.base_url !== undefined) endpoints = atBaseUrl(raw, raw.base_url, endpoints, path, remarks);
   for (const protocol of ['anthropic-messages', 'openai-chat'] as const) {

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { MidswapError } from '../core/errors.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { BUILT_IN, type Compiled, compileConfig } from './compile.ts';
-import type { Origins } from './endpoints.ts';
 import type { Flags } from './environment.ts';
 import { type ConfigFault, configInvalid, faultsOf, faultText, pathText } from './faults.ts';
+import { signsOf } from './file-signs.ts';
 import { type Keychain, openKeychain } from './keychain.ts';
 import {
   type Layer,
@@ -31,8 +31,6 @@ export interface LoadOptions extends Machine {
   readonly configFile?: string;
   readonly flags?: Flags;
   readonly version?: number;
-  /** Origins that stand in for a provider's own, by its id: `http://127.0.0.1:41234`. */
-  readonly origins?: Origins;
   readonly keychain?: () => Promise<Keychain | undefined>;
 }
 
@@ -48,6 +46,8 @@ export interface LoadedConfig {
   readonly projectFile: string | undefined;
   /** Every file that a change of would change this, whether or not it is there. */
   readonly files: readonly string[];
+  /** What told these files from another state of them before they were read. */
+  readonly signs: string;
   /** What was ignored or is unsafe, and is no reason to stop. One line each. */
   readonly warnings: readonly string[];
   /** Where the value at a path came from; the path as a list or with dots. */
@@ -57,7 +57,6 @@ export interface LoadedConfig {
 }
 
 const CONFIG_LIMIT = 4 << 20;
-const NO_ORIGINS: Origins = new Map();
 const BUILT_IN_LAYER: Layer = { source: 'built in', config: BUILT_IN, position: () => undefined };
 
 /**
@@ -70,6 +69,9 @@ const BUILT_IN_LAYER: Layer = { source: 'built in', config: BUILT_IN, position: 
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const paths = configPaths(options);
   const file = options.configFile ?? paths.configFile;
+  const candidates = options.cwd === undefined ? [] : projectCandidates(options.cwd, options.home);
+  const files = [file, paths.envFile, paths.secretsFile, ...candidates];
+  const signs = signsOf(files);
   const warnings: string[] = [];
   const user = await userLayer(file, options);
   const environment = environmentLayer(options.env);
@@ -87,11 +89,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
       config: mergeLayers(layers),
       secrets,
       version: options.version ?? 1,
-      origins: options.origins ?? NO_ORIGINS,
     }),
   });
 
-  const candidates = options.cwd === undefined ? [] : projectCandidates(options.cwd, options.home);
   const projectFile = candidates.find((candidate) => existsSync(candidate));
   const names = (): Compiled => compile(firm.below).compiled;
   const project = projectFile === undefined ? undefined : await projectLayer(projectFile, options, names, warnings);
@@ -107,7 +107,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     file,
     hasFile: user !== undefined,
     projectFile,
-    files: [file, ...secrets.files, ...candidates],
+    files,
+    signs,
     warnings,
     originOf: (path) => originOf(layers, typeof path === 'string' ? path.split('.') : path),
     values: () => originatedValues(layers),

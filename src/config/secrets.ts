@@ -25,8 +25,6 @@ export interface Secrets {
 export interface OpenSecrets extends Secrets {
   /** What is unsafe or unreadable, one line each. Never a value. */
   readonly warnings: readonly { readonly file: string; readonly line: number | undefined; readonly what: string }[];
-  /** Files that were read, for those who watch. */
-  readonly files: readonly string[];
 }
 
 const FILE_LIMIT = 1 << 20;
@@ -102,7 +100,6 @@ export async function openSecrets(
       return 'secret' in found ? found.secret : undefined;
     },
     warnings,
-    files: [paths.envFile, paths.secretsFile],
   };
 }
 

@@ -166,6 +166,14 @@ describe('a change of the configuration', () => {
     await until(() => current() === 'glm');
   });
 
+  it('between the first load and the watch is applied too', async () => {
+    const machine = testMachine(profile('glm'));
+    const initial = await machine.load();
+    replace(machine.file, profile('groq'));
+    const { applied } = await watched(machine, { initial, pollMs: 60_000 });
+    await until(() => applied[0]?.snapshot.settings.defaultProfile === 'groq');
+  });
+
   it('without polling is told by the system', async () => {
     const { machine, current } = await watched(testMachine(profile('glm')), { pollMs: 60_000 });
     replace(machine.file, profile('groq'));

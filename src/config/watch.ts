@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { asMidswapError, MidswapError } from '../core/errors.ts';
+import { signsOf } from './file-signs.ts';
 import type { LoadedConfig } from './load.ts';
 
 export interface WatchOptions {
@@ -36,8 +37,9 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   const watchers = new Map<string, FSWatcher>();
   let current = options.initial;
   let files = current.files;
-  let seen = signsOf(files);
-  let settled = digestOf(files);
+  // What changed between the first load and now has not been read by anybody.
+  let seen = current.signs;
+  let settled = seen === signsOf(files) ? digestOf(files) : undefined;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
@@ -107,7 +109,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     }
   };
 
-  watchDirectories();
+  look();
   const poll = setInterval(() => {
     // A directory that was replaced is watched under its old identity, which says nothing any more.
     for (const [directory, watcher] of watchers) {
@@ -143,20 +145,6 @@ function gone(file: string): MidswapError {
   return new MidswapError('config_unreadable', `${file} is gone; what it said stays in force`, {
     hint: 'Put it back, or empty it to have the defaults.',
   });
-}
-
-/** What tells a file from another state of it, without reading it. */
-function signsOf(files: readonly string[]): string {
-  return files
-    .map((file) => {
-      try {
-        const { mtimeNs, size, ino, mode } = statSync(file, { bigint: true });
-        return `${mtimeNs} ${size} ${ino} ${mode}`;
-      } catch {
-        return '';
-      }
-    })
-    .join('\n');
 }
 
 function digestOf(files: readonly string[]): string {
