@@ -165,7 +165,10 @@ function print(bench: Bench, plan: Plan, startedAt: Date, out: string | undefine
   const titles = Object.fromEntries(plan.targets.map(({ name, title }) => [name, title]));
   process.stdout.write(
     `${[
-      `Medians over ${bench.rounds} or more rounds, ${machine.cores} cores (${machine.cpu}); other programs used ${(100 * (machine.medianForeignShare ?? 0)).toFixed(0)} % of them.`,
+      `Medians over ${bench.rounds} or more rounds, ${machine.cores} cores (${machine.cpu}).`,
+      ...(machine.medianForeignShare === undefined
+        ? []
+        : [`Other programs used ${(100 * machine.medianForeignShare).toFixed(0)} % of them beside the clients.`]),
       ...Object.entries(titles).map(([name, title]) => `  ${name}: ${title}`),
       '',
       renderTables(figures, tables),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -224,8 +224,7 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** An empty directory, another one with every call. */
 export function freshDirectory(parent: string, name: string): string {
-  const directory = join(parent, name);
-  mkdirSync(directory, { recursive: true });
-  return directory;
+  return mkdtempSync(join(parent, `${name}-`));
 }

@@ -27,7 +27,7 @@ struct connection {
   int fd;
   struct buffer in, out, body; /* body: only of a chunked request */
   size_t head_length, content_length, chunk_at;
-  int chunked, wants_write;
+  int chunked, wants_write, closes;
   struct script *script; /* while a stream is being answered */
   enum protocol protocol;
   int next_frame;
@@ -163,7 +163,7 @@ static int stream_on(struct connection *c) {
     if (flush(c)) return -1;
     if (ended) {
       stream_end(c, 1);
-      return 0;
+      return c->closes && !buffer_size(&c->out) ? -1 : 0;
     }
   }
   heap_remove(c); /* goes on when the socket takes bytes again */
@@ -232,12 +232,13 @@ static int read_head(struct connection *c) {
   if (!end) return 0;
   c->head_length = (size_t)(end - head) + 4;
   c->content_length = 0;
-  c->chunked = 0;
+  c->chunked = c->closes = 0;
   c->body.start = c->body.end = 0;
   for (const char *line = head; line < end;) {
     const char *next = (const char *)memmem(line, c->head_length - (size_t)(line - head), "\r\n", 2) + 2;
     if (!strncasecmp(line, "content-length:", 15)) c->content_length = strtoul(line + 15, NULL, 10);
     if (!strncasecmp(line, "transfer-encoding: chunked", 26)) c->chunked = 1;
+    if (!strncasecmp(line, "connection: close", 17)) c->closes = 1;
     line = next;
   }
   c->chunk_at = c->head_length;
@@ -260,6 +261,7 @@ static int take_requests(struct connection *c) {
       body = c->in.data + c->in.start + c->head_length;
     }
     if (answer_request(c, body, c->content_length)) return -1;
+    if (c->closes && !c->script && !buffer_size(&c->out)) return -1;
     c->in.start += used;
     c->head_length = 0;
   }
