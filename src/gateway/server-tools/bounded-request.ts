@@ -10,7 +10,7 @@ export interface BoundedRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Bytes of the body that are read, before and after decompression. */
+  /** Bytes of the body that are read; compressed ones that come to nothing are bounded too. */
   readonly maxBytes: number;
   /** Ends the request at once: the caller's abort or the time that it has. */
   readonly signal: AbortSignal;
@@ -25,6 +25,9 @@ export interface BoundedAnswer {
   /** There was more; reading stopped at the limit. */
   readonly truncated: boolean;
 }
+
+/** A compressed body can be long without giving anything. */
+const EMPTY_ALLOWANCE = 4;
 
 /** One request without redirects, on a connection of its own. Never rejects. */
 export async function boundedRequest(request: BoundedRequest): Promise<BoundedAnswer | ToolFault> {
@@ -119,7 +122,7 @@ function readAnswer(answer: IncomingMessage, { maxBytes, signal }: BoundedReques
     if (decoded !== answer) {
       answer.on('data', (chunk: Buffer) => {
         wireBytes += chunk.length;
-        if (wireBytes > maxBytes) finish(true);
+        if (wireBytes > maxBytes * EMPTY_ALLOWANCE) finish(true);
       });
     }
     decoded.on('data', (chunk: Buffer) => {
