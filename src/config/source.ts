@@ -58,17 +58,6 @@ export function positionOf(source: Source, path: Path, what: 'key' | 'value' = '
   return positionAt(source.text, offset);
 }
 
-/** Whether the file says anything at the path. */
-export function saysSomethingAt(node: SourceNode, path: Path): boolean {
-  let here: SourceNode | undefined = node;
-  for (const step of path) {
-    if (here?.kind === 'map') here = here.entries.get(String(step))?.node;
-    else if (here?.kind === 'list') here = here.items[Number(step)];
-    else return false;
-  }
-  return here !== undefined && !(here.kind === 'scalar' && here.value === null);
-}
-
 export function positionAt(text: string, offset: number): Position {
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;

@@ -32,26 +32,6 @@ export function checkShape(source: Source): { config: RawConfig | undefined; fau
   return { config: result.success && faults.length === 0 ? result.data : undefined, faults };
 }
 
-/** Checks what environment and flags say; they have names instead of places. */
-export function checkValues(
-  value: unknown,
-  file: string,
-  nameOf: (path: Path) => string,
-): { config: RawConfig | undefined; faults: ConfigFault[] } {
-  const result = configSchema.safeParse(value);
-  if (result.success) return { config: result.data, faults: [] };
-  const faults = result.error.issues.flatMap((issue) =>
-    read(issue, value).map(({ path, what, suggestion }) => ({
-      file,
-      position: undefined,
-      path: nameOf(path),
-      what,
-      suggestion,
-    })),
-  );
-  return { config: undefined, faults };
-}
-
 /** Known keys without a value say nothing. Anything else without one is a mistake and stays for the schema to find. */
 function settled(value: unknown, path: Path): unknown {
   if (value === null) return path.length === 2 && NAMED.has(String(path[0])) ? {} : null;
