@@ -1,3 +1,4 @@
+import type { FailureClass } from './failure.ts';
 import type { Slot } from './slot.ts';
 import type { Endpoint, ModelData, Quirks, Target, Timeouts } from './target.ts';
 
@@ -13,6 +14,30 @@ export interface Provider {
   readonly timeouts: Timeouts;
   readonly patches: readonly string[];
   readonly limits?: Limits;
+  /** Absent: that of the settings. */
+  readonly retry?: RetrySettings;
+  readonly breaker?: BreakerSettings;
+  /** Successes after which the next key of a pool is used; absent or 0 stays on a key while it works. */
+  readonly rotateAfter?: number;
+}
+
+/** Repeats to the same target while nothing was sent to the client. */
+export interface RetrySettings {
+  /** Repeats after the first try. */
+  readonly limit: number;
+  readonly baseMs: number;
+  /** Longest wait, also for an upstream's `Retry-After`: above it the client is told, whose own waiting is visible. */
+  readonly maxMs: number;
+}
+
+/** When a target that fails is left alone, and for how long. */
+export interface BreakerSettings {
+  /** Failures in a row, within `windowMs`, that open it. */
+  readonly threshold: number;
+  readonly windowMs: number;
+  /** How long it stays open before one try is let through. Doubles with every failed try, up to `maxOpenMs`. */
+  readonly openMs: number;
+  readonly maxOpenMs: number;
 }
 
 /** What is sent to a provider at most; an absent one is no limit. Requests queue before they are refused. */
@@ -23,6 +48,8 @@ export interface Limits {
   readonly burst?: number;
   /** Requests in flight. */
   readonly concurrency?: number;
+  /** They hold for each key of a pool by itself. */
+  readonly perKey?: boolean;
 }
 
 /** A named choice. Targets are compiled: a slot may live at another provider. */
@@ -37,6 +64,8 @@ export interface Profile {
   readonly unusable: string | undefined;
   /** Ordered profile or alias names to move on to. */
   readonly fallback: readonly string[];
+  /** Failures that move on along `fallback`; absent: those of the settings, else those of the table of failures. */
+  readonly fallbackOn?: readonly FailureClass[];
 }
 
 export interface Settings {
@@ -50,6 +79,9 @@ export interface Settings {
   readonly pingMs: number;
   readonly host: string;
   readonly port: number;
+  readonly retry?: RetrySettings;
+  readonly breaker?: BreakerSettings;
+  readonly fallbackOn?: readonly FailureClass[];
 }
 
 /**

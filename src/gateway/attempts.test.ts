@@ -3,10 +3,9 @@ import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import { Secret } from '../core/secret.ts';
 import type { RoutePlan, Target } from '../core/target.ts';
 import { type Attempting, type AttemptOptions, attemptAll } from './attempts.ts';
-import type { GatewayCore } from './gateway.ts';
 import { HealthStore } from './health.ts';
 
-type Script = (FailureClass | { class: FailureClass; retryAfterS: number } | 'ok')[];
+type Script = (FailureClass | (Partial<UpstreamFault> & { class: FailureClass }) | 'ok')[];
 
 function target(provider: string, keys = 1, genuine = false): Target {
   const all = Array.from({ length: keys }, (_, i) => new Secret(`secret-${i}`, `env:KEY_${i}`));
@@ -25,12 +24,14 @@ const planOf = (...targets: Target[]): RoutePlan => ({
 });
 
 /** Plays the script, one entry a try; `tries` names what was tried. */
-function exchange(script: Script, health = new HealthStore()) {
+function exchange(script: Script, health = new HealthStore(), given: Partial<Attempting> = {}) {
   const tries: string[] = [];
   const abort = new AbortController();
   const attempting: Attempting = {
-    gateway: { health } as unknown as GatewayCore,
+    gateway: { health },
     signal: abort.signal,
+    fallbackOn: undefined,
+    resilienceOf: () => ({}),
     canMove: () => !abort.signal.aborted,
     modelOf: () => 'model',
     async attempt(to: Target, { keyIndex, withoutThinking }: AttemptOptions) {
@@ -40,8 +41,9 @@ function exchange(script: Script, health = new HealthStore()) {
       const step = script.shift() ?? 'ok';
       if (step === 'ok') return undefined;
       const fault = typeof step === 'string' ? { class: step } : step;
-      return { status: 500, type: 'api_error', message: '', ...fault } as UpstreamFault;
+      return { status: 500, type: 'api_error', message: '', upstreamStatus: 500, ...fault } as UpstreamFault;
     },
+    ...given,
   };
   return { attempting, tries, abort };
 }
@@ -117,6 +119,41 @@ describe('several keys', () => {
   });
 });
 
+describe('keys of a pool that is not well', () => {
+  it('one that only rests is asked before one that is wrong', async () => {
+    const health = new HealthStore();
+    await attemptAll(
+      exchange(['credential', { class: 'quota', retryAfterS: 9 }], health).attempting,
+      planOf(target('a', 2)),
+    );
+    const second = exchange(['quota'], health);
+    await attemptAll(second.attempting, planOf(target('a', 2)));
+    expect(second.tries).toEqual(['a key 1']);
+    expect(health.keys(performance.now()).map(({ origin, state }) => `${origin} ${state}`)).toEqual([
+      'env:KEY_0 parked',
+      'env:KEY_1 resting',
+    ]);
+  });
+
+  it('a limit of our own is not the fault of a key', async () => {
+    const health = new HealthStore();
+    const refused = { class: 'rate_limit' as const, retryAfterS: 60, upstreamStatus: undefined as never };
+    await attemptAll(exchange([refused], health).attempting, planOf(target('a', 2)));
+    expect(health.keys(performance.now()).map(({ state }) => state)).toEqual(['ready', 'ready']);
+  });
+
+  it('keys take turns where that is wanted', async () => {
+    const health = new HealthStore();
+    const tries: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      const one = exchange(['ok'], health, { resilienceOf: () => ({ rotateAfter: 2 }) });
+      await attemptAll(one.attempting, planOf(target('a', 2)));
+      tries.push(...one.tries);
+    }
+    expect(tries).toEqual(['a', 'a', 'a key 1', 'a key 1']);
+  });
+});
+
 describe('several targets', () => {
   it('the next one is tried when the first has done what it can', async () => {
     const { attempting, tries } = exchange(['quota', 'ok']);
@@ -154,5 +191,47 @@ describe('several targets', () => {
     for (let i = 0; i < 6; i++) await attemptAll(exchange(['timeout_idle'], health).attempting, planOf(target('a')));
     const later = exchange(['ok'], health);
     expect(await attemptAll(later.attempting, planOf(target('a')))).toBeUndefined();
+  });
+
+  it('are tried all the same when none of them is well', async () => {
+    const health = new HealthStore();
+    const plan = planOf(target('a'), target('b'));
+    for (let i = 0; i < 5; i++) {
+      await attemptAll(exchange(['timeout_idle', 'timeout_idle'], health).attempting, plan);
+    }
+    const later = exchange(['ok'], health);
+    expect(await attemptAll(later.attempting, plan)).toBeUndefined();
+    expect(later.tries).toEqual(['a']);
+  });
+
+  it('one that cannot be asked does not hide why the first one failed', async () => {
+    const keyless = { ...target('b'), credential: { kind: 'missing', reason: 'no key' } } as Target;
+    const first = exchange(['quota', 'credential']);
+    expect(await attemptAll(first.attempting, planOf(target('a'), keyless))).toMatchObject({ class: 'quota' });
+    expect(first.tries).toEqual(['a']);
+    const loginless = exchange(['quota', { class: 'credential', upstreamStatus: undefined } as never]);
+    expect(await attemptAll(loginless.attempting, planOf(target('a'), target('c')))).toMatchObject({ class: 'quota' });
+  });
+
+  it('only what the configuration names moves on, where it names something', async () => {
+    const stays = exchange(['quota'], new HealthStore(), { fallbackOn: ['overloaded'] });
+    await attemptAll(stays.attempting, planOf(target('a'), target('b')));
+    expect(stays.tries).toEqual(['a']);
+    const moves = exchange(['credential', 'ok'], new HealthStore(), { fallbackOn: ['credential'] });
+    await attemptAll(moves.attempting, planOf(target('a'), target('b')));
+    expect(moves.tries).toEqual(['a', 'b']);
+  });
+
+  it('an exception in a try leaves the way open for the next one', async () => {
+    const health = new HealthStore();
+    const plan = planOf(target('a'), target('b'));
+    const quick = { threshold: 1, windowMs: 1000, openMs: 1, maxOpenMs: 60_000 };
+    health.breaker(plan.targets[0], 'model', quick).fail(performance.now() - 100);
+    const attempt = () => Promise.reject(new Error('broken'));
+    const thrown = exchange([], health, { attempt, resilienceOf: () => ({ breaker: quick }) });
+    await expect(attemptAll(thrown.attempting, plan)).rejects.toThrow('broken');
+    const later = exchange(['ok'], health, { resilienceOf: () => ({ breaker: quick }) });
+    await attemptAll(later.attempting, plan);
+    expect(later.tries).toEqual(['a']);
   });
 });

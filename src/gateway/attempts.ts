@@ -1,19 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { UpstreamFault } from '../core/failure.ts';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
+import type { BreakerSettings, RetrySettings } from '../core/snapshot.ts';
 import type { RoutePlan, Target } from '../core/target.ts';
-import { FAILURE_RULES } from '../policy/failure-rules.ts';
+import type { Breaker } from '../policy/breaker.ts';
+import { FAILURE_RULES, movesOn } from '../policy/failure-rules.ts';
 import type { KeyRing } from '../policy/key-ring.ts';
 import { retryDelayMs } from '../policy/retry.ts';
-import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway.ts';
+
+/** What the configuration says of a target's provider; absent is the built-in value. */
+export interface Resilience {
+  readonly retry?: RetrySettings | undefined;
+  readonly breaker?: BreakerSettings | undefined;
+  readonly rotateAfter?: number | undefined;
+}
 
 /** What the walk over a plan needs from its exchange. */
 export interface Attempting {
-  readonly gateway: GatewayCore;
+  readonly gateway: Pick<GatewayCore, 'health'>;
   readonly signal: AbortSignal;
+  /** Failures that move on, where the configuration names them. */
+  readonly fallbackOn: readonly FailureClass[] | undefined;
   /** Nothing of an answer was sent, and somebody still waits for it. */
   canMove(): boolean;
   modelOf(target: Target): string;
+  resilienceOf(target: Target): Resilience;
   attempt(target: Target, options: AttemptOptions): Promise<UpstreamFault | undefined>;
 }
 
@@ -25,33 +36,52 @@ export interface AttemptOptions {
 
 /**
  * Walks the plan once, in order: the same target with its next key or after a wait, then the next target, as the table
- * of failures says. Resolves with the last fault, or `undefined` when an answer was delivered. Every try encodes from
+ * of failures says. Resolves with the fault to tell, or `undefined` when an answer was delivered. Every try encodes from
  * the pristine request, and none is made once content has been sent.
  */
 export async function attemptAll(exchange: Attempting, plan: RoutePlan): Promise<UpstreamFault | undefined> {
+  const [first] = plan.targets;
   let last: UpstreamFault | undefined;
   for (const [i, target] of plan.targets.entries()) {
     const others = i + 1 < plan.targets.length;
-    const breaker = exchange.gateway.health.breaker(target, exchange.modelOf(target));
-    // The only target left is tried even with an open breaker: refusing what nobody else can do helps nobody.
-    if ((others || last) && !breaker.allow(performance.now())) {
-      last ??= resting(target);
-      continue;
-    }
-    const fault = await attemptTarget(exchange, target, others);
-    if (!fault) {
-      breaker.succeed();
-      return undefined;
-    }
+    // A place to move to that cannot even be asked must not hide why the first choice failed.
+    if (i > 0 && target.credential.kind === 'missing') continue;
+    if ((others || i > 0) && !breakerOf(exchange, target).allow(performance.now())) continue;
+    const fault = await attemptGuarded(exchange, target, others);
+    if (!fault) return undefined;
+    const unasked = i > 0 && fault.class === 'credential' && fault.upstreamStatus === undefined;
+    if (last && unasked) continue;
     last = fault;
-    const rule = FAILURE_RULES[fault.class];
-    if (rule.unhealthy) breaker.fail(performance.now());
-    else if (fault.class === 'quota' && fault.retryAfterS)
-      breaker.fail(performance.now(), performance.now() + fault.retryAfterS * 1000);
-    else breaker.forget();
-    if (!rule.nextTarget || !exchange.canMove()) return fault;
+    if (!exchange.canMove() || !movesOn(fault, target.credential.kind === 'client', exchange.fallbackOn)) return fault;
   }
-  return last;
+  // With nobody left who is well, the first choice is asked all the same: refusing helps nobody.
+  return last ?? attemptGuarded(exchange, first, false);
+}
+
+/** The target's tries, and what they say of its health. */
+async function attemptGuarded(
+  exchange: Attempting,
+  target: Target,
+  others: boolean,
+): Promise<UpstreamFault | undefined> {
+  const breaker = breakerOf(exchange, target);
+  let fault: UpstreamFault | undefined;
+  try {
+    fault = await attemptTarget(exchange, target, others);
+  } catch (thrown) {
+    breaker.forget();
+    throw thrown;
+  }
+  const now = performance.now();
+  if (!fault) breaker.succeed();
+  else if (FAILURE_RULES[fault.class].unhealthy) breaker.fail(now);
+  else if (fault.class === 'quota' && fault.retryAfterS) breaker.fail(now, now + fault.retryAfterS * 1000);
+  else breaker.forget();
+  return fault;
+}
+
+function breakerOf(exchange: Attempting, target: Target): Breaker {
+  return exchange.gateway.health.breaker(target, exchange.modelOf(target), exchange.resilienceOf(target).breaker);
 }
 
 async function attemptTarget(
@@ -59,7 +89,8 @@ async function attemptTarget(
   target: Target,
   others: boolean,
 ): Promise<UpstreamFault | undefined> {
-  const ring = exchange.gateway.health.ring(target);
+  const { retry, rotateAfter } = exchange.resilienceOf(target);
+  const ring = exchange.gateway.health.ring(target, rotateAfter);
   const tried = new Set<number>();
   let withoutThinking = false;
   let repeats = 0;
@@ -76,30 +107,29 @@ async function attemptTarget(
       withoutThinking = true;
       continue;
     }
-    if (ring?.fail(keyIndex, fault.class, performance.now(), fault.retryAfterS)) {
+    // A fault that no upstream gave (a limit of our own, a queue) says nothing of the key.
+    const ofUpstream = fault.upstreamStatus !== undefined;
+    if (ofUpstream && ring?.fail(keyIndex, fault.class, performance.now(), fault.retryAfterS)) {
       tried.add(keyIndex);
       if (ring.pick(performance.now(), tried) !== undefined) continue;
     }
     if (!rule.repeat || leaveToClient(target, others)) return fault;
     const delayMs =
-      others && fault.class === 'rate_limit' ? undefined : retryDelayMs(repeats++, fault.retryAfterS, Math.random());
+      others && fault.class === 'rate_limit'
+        ? undefined
+        : retryDelayMs(repeats++, fault.retryAfterS, Math.random(), retry);
     if (delayMs === undefined) return fault;
     await sleep(delayMs, undefined, { signal: exchange.signal }).catch(() => {});
     if (!exchange.canMove()) return fault;
   }
 }
 
-/** A pool with no key ready still answers with what its first key gets: the client then sees the true reason. */
 function keyFor(ring: KeyRing, tried: ReadonlySet<number>): number {
-  return ring.pick(performance.now(), tried) ?? 0;
+  const now = performance.now();
+  return ring.pick(now, tried) ?? ring.leastBad(now);
 }
 
 /** The client repeats by itself, visibly and for minutes, and knows best what Anthropic's answers mean. */
 function leaveToClient(target: Target, others: boolean): boolean {
   return target.quirks.anthropicGenuine && !others;
-}
-
-function resting(target: Target): UpstreamFault {
-  const fault = connectionFault('overloaded', `${target.provider} failed repeatedly and is left alone for a while`);
-  return { ...fault, status: 503, type: 'overloaded_error' };
 }

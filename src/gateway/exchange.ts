@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asMidswapError, MidswapError } from '../core/errors.ts';
 import type { AttemptRecord, ExchangeRecord, Outcome } from '../core/events.ts';
 import type { RequestFacts } from '../core/facts.ts';
-import type { UpstreamFault } from '../core/failure.ts';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { Envelope } from '../core/messages.ts';
 import type { Selection } from '../core/session.ts';
 import type { Limits, Snapshot } from '../core/snapshot.ts';
@@ -13,7 +13,7 @@ import { classify } from '../routing/classify.ts';
 import { makePlan } from '../routing/plan.ts';
 import { readPromptChoice } from '../routing/prompt-choice.ts';
 import { Attempt } from './attempt.ts';
-import { type Attempting, type AttemptOptions, attemptAll } from './attempts.ts';
+import { type Attempting, type AttemptOptions, attemptAll, type Resilience } from './attempts.ts';
 import { readBody } from './body.ts';
 import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway.ts';
@@ -119,6 +119,20 @@ export class Exchange implements Ticking, Attempting {
   }
 
   readonly limitsOf = (target: Target): Limits | undefined => this.#snapshot.providers.get(target.provider)?.limits;
+
+  /** Named by the profile whose chain the plan is, else by the settings. */
+  get fallbackOn(): readonly FailureClass[] | undefined {
+    const { profiles, settings } = this.#snapshot;
+    const profile = this.#plan && profiles.get(this.#plan.targets[0].profile.toLowerCase());
+    return profile?.fallbackOn ?? settings.fallbackOn;
+  }
+
+  resilienceOf({ provider: id }: Target): Resilience {
+    const { providers, settings } = this.#snapshot;
+    const provider = providers.get(id);
+    const { retry = settings.retry, breaker = settings.breaker, rotateAfter } = provider ?? {};
+    return { retry, breaker, rotateAfter };
+  }
 
   get envelope(): Envelope {
     if (!this.#envelope) throw new MidswapError('internal', 'the envelope was asked for before it was read');

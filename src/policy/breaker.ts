@@ -1,11 +1,4 @@
-export interface BreakerSettings {
-  /** Failures in a row, within `windowMs`, that open it. */
-  readonly threshold: number;
-  readonly windowMs: number;
-  /** How long it stays open before one try is let through. Doubles with every failed try, up to `maxOpenMs`. */
-  readonly openMs: number;
-  readonly maxOpenMs: number;
-}
+import type { BreakerSettings } from '../core/snapshot.ts';
 
 export const DEFAULT_BREAKER: BreakerSettings = { threshold: 5, windowMs: 60_000, openMs: 15_000, maxOpenMs: 300_000 };
 

@@ -1,4 +1,4 @@
-import type { FailureClass } from '../core/failure.ts';
+import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 
 /** What follows from a failure before anything was sent to the client. */
 export interface FailureRule {
@@ -41,3 +41,33 @@ export const FAILURE_RULES: Readonly<Record<FailureClass, FailureRule>> = {
   truncated: { ...TRANSIENT, why: 'the connection was cut before any content' },
   aborted: { ...STOP, why: 'nobody is waiting for the answer' },
 };
+
+/** What a configuration may name as a reason to move on; everything else is the same at every provider. */
+export const FALLBACK_REASONS = {
+  network: ['network'],
+  timeout: ['timeout_connect', 'timeout_first_byte', 'timeout_idle'],
+  overloaded: ['overloaded'],
+  server_error: ['server_error'],
+  rate_limit: ['rate_limit'],
+  quota: ['quota'],
+  credential: ['credential'],
+  permission: ['permission'],
+  model_missing: ['model_missing'],
+  broken: ['empty', 'malformed', 'truncated'],
+} as const satisfies Readonly<Record<string, readonly FailureClass[]>>;
+
+/**
+ * Whether the next target of a plan may be tried after this fault. `chosen` is what the configuration names; without it
+ * the table decides, and 401, 402 and 403 of the client's own login stay where they are: the user pays for it and has to
+ * know.
+ */
+export function movesOn(
+  fault: Pick<UpstreamFault, 'class' | 'upstreamStatus'>,
+  ownLogin: boolean,
+  chosen: readonly FailureClass[] | undefined,
+): boolean {
+  if (chosen) return chosen.includes(fault.class);
+  const { upstreamStatus: status } = fault;
+  if (ownLogin && (status === 401 || status === 402 || status === 403)) return false;
+  return FAILURE_RULES[fault.class].nextTarget;
+}

@@ -44,6 +44,12 @@ export class KeyRing {
     return undefined;
   }
 
+  /** The key to use when none is ready: the one that rests shortest, so that a parked one is the last resort. */
+  leastBad(nowMs: number): number {
+    const resting = this.status(nowMs).filter(({ state }) => state === 'resting');
+    return resting.sort((a, b) => (a.untilMs ?? 0) - (b.untilMs ?? 0))[0]?.index ?? this.#current;
+  }
+
   /** When the first resting key is ready again; `undefined` when none rests. */
   readyAtMs(nowMs: number): number | undefined {
     const times = this.status(nowMs).flatMap(({ untilMs }) => (untilMs === undefined ? [] : [untilMs]));

@@ -1,11 +1,4 @@
-/** Settings of repeats to the same target. */
-export interface RetrySettings {
-  /** Repeats after the first try. */
-  readonly limit: number;
-  readonly baseMs: number;
-  /** Longest wait, also for an upstream's `Retry-After`: above it the client is told, whose own waiting is visible. */
-  readonly maxMs: number;
-}
+import type { RetrySettings } from '../core/snapshot.ts';
 
 export const DEFAULT_RETRY: RetrySettings = { limit: 2, baseMs: 400, maxMs: 8_000 };
 
