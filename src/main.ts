@@ -94,6 +94,7 @@ async function createApp(): Promise<App> {
       const { configFile, secretsFile, envFile } = configPaths(machine);
       return { config: configFile, secrets: secretsFile, env: envFile, state: stateDir() };
     },
+    keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine),
     configSchema: async () => (await import('./config/schema.ts')).configJsonSchema(),
     isPlainCommand: async (args) => (await import('./launcher/claude-arguments.ts')).isPlainCommand(args),
     runPlainClient: async (args) => (await import('./launcher/launch.ts')).runPlainClaude({ args, ...wiring.client() }),
@@ -126,9 +127,10 @@ interface OwnConfiguration extends Configuration {
 }
 
 async function readConfiguration({ machine }: Wiring, file: string | undefined): Promise<OwnConfiguration> {
-  const [{ loadConfig }, { resolveReference }] = await Promise.all([
+  const [{ loadConfig }, { resolveReference }, { findProvider }] = await Promise.all([
     import('./config/load.ts'),
     import('./routing/reference.ts'),
+    import('./catalogue/providers.ts'),
   ]);
   const options = { ...machine, ...(file !== undefined && { configFile: file }) };
   const loaded = await loadConfig(options);
@@ -145,6 +147,10 @@ async function readConfiguration({ machine }: Wiring, file: string | undefined):
         if (thrown instanceof MidswapError && thrown.code === 'unknown_reference') return undefined;
         throw thrown;
       }
+    },
+    providerId: (name) => {
+      const id = findProvider(name)?.id ?? name.toLowerCase();
+      return loaded.snapshot.providers.has(id) ? id : undefined;
     },
     origins: () => loaded.values(),
     keys: () =>

@@ -23,6 +23,8 @@ export interface App {
   configFaults(thrown: unknown): Promise<readonly string[]>;
   /** The files of the configuration, by what they are for; none need exist. */
   configFiles(): Promise<Readonly<Record<'config' | 'secrets' | 'env' | 'state', string>>>;
+  /** Keys that midswap keeps itself. */
+  keyStore(): Promise<KeyStore>;
   /** JSON Schema of the configuration file. */
   configSchema(): Promise<unknown>;
   /** Whether the arguments are a command of the client's own that needs no gateway: `mcp`, `update`, `--version`. */
@@ -42,6 +44,17 @@ export interface App {
   findClient(): Promise<{ readonly path: string; readonly version: string | undefined }>;
 }
 
+/** Keys by name, in the keychain where there is one, else in a file. */
+export interface KeyStore {
+  /** The file, whether or not it is there. */
+  readonly file: string;
+  /** Throws `usage` for what cannot be a key, and `cannot_write`. */
+  set(name: string, key: string): Promise<'keychain' | 'file'>;
+  /** False when there was none of that name. */
+  remove(name: string): Promise<boolean>;
+  list(): Promise<readonly { readonly name: string; readonly kept: 'keychain' | 'file' }[]>;
+}
+
 /** The configuration, read and compiled. */
 export interface Configuration {
   readonly snapshot: Snapshot;
@@ -53,6 +66,8 @@ export interface Configuration {
    * `no_credential`: it means something that cannot be had.
    */
   resolve(reference: string): string | undefined;
+  /** The id of a provider by any of its names, in any case. */
+  providerId(name: string): string | undefined;
   /** Every value that is set, with where it came from. */
   origins(): readonly { readonly key: string; readonly value: unknown; readonly origin: string }[];
   /** Variables that hold a provider's keys, and which of them are set. Never a value. */

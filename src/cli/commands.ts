@@ -88,6 +88,13 @@ export const COMMANDS: readonly Command[] = [
     run: async (app, out, [action, name]) => (await import('./commands/profile.ts')).profile(app, out, action, name),
   },
   {
+    name: 'keys',
+    args: '[words...]',
+    summary: 'keep, list and forget the keys of providers; a key is pasted or piped, never an argument',
+    examples: ['keys set deepseek', 'keys set corp < key.txt', 'keys list', 'keys remove deepseek'],
+    run: async (app, out, words) => (await import('./commands/keys.ts')).keys(app, out, words),
+  },
+  {
     name: 'providers',
     summary: 'the providers that are known, with the keys they want',
     examples: ['providers', 'providers --json'],

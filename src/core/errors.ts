@@ -47,6 +47,7 @@ const KINDS = {
   upstream_failed: { status: 502, type: 'api_error', exit: 69 },
   shutting_down: { status: 503, type: 'overloaded_error', exit: 75 },
   usage: { status: 400, type: 'invalid_request_error', exit: 64 },
+  cancelled: { status: 400, type: 'invalid_request_error', exit: 130 },
   claude_missing: { status: 500, type: 'api_error', exit: 69 },
   port_taken: { status: 500, type: 'api_error', exit: 71 },
   unreachable: { status: 502, type: 'api_error', exit: 69 },
