@@ -61,3 +61,25 @@ it('providers do not wait for each other', async () => {
   await admission.enter('p', { concurrency: 1 }, waiting('1'), signal());
   expect(await admission.enter('q', { concurrency: 1 }, waiting('2'), signal())).toBeTypeOf('function');
 });
+
+it('a queue of places is as long as a client waits, by what places are held', async () => {
+  const admission = new Admission(1000);
+  const hold = async (ms: number) => {
+    const lease = await admission.enter('p', { concurrency: 1 }, waiting(`${Math.random()}`), signal());
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    if (typeof lease === 'function') lease();
+    return lease;
+  };
+  await hold(420);
+  const all = await Promise.all([hold(10), hold(10), hold(10), hold(10), hold(10)]);
+  expect(all.map((lease) => typeof lease)).toEqual(['function', 'function', 'function', 'object', 'object']);
+  expect(all[4]).toMatchObject({ class: 'rate_limit', status: 429, retryAfterS: 2 });
+});
+
+it('who has waited too long is refused, and a place that is free again is not lost', async () => {
+  const admission = new Admission(30);
+  const first = await admission.enter('p', { concurrency: 1 }, waiting('1'), signal());
+  expect(await admission.enter('p', { concurrency: 1 }, waiting('2'), signal())).toMatchObject({ status: 429 });
+  if (typeof first === 'function') first();
+  expect(await admission.enter('p', { concurrency: 1 }, waiting('3'), signal())).toBeTypeOf('function');
+});

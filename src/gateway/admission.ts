@@ -10,7 +10,7 @@ export type Lease = () => void;
 
 interface Gate {
   readonly limit: RateLimit;
-  readonly waiting: Map<string, () => void>;
+  readonly waiting: Map<string, (turn: 'granted' | 'late') => void>;
   readonly settings: string;
   timer: NodeJS.Timeout | undefined;
 }
@@ -18,6 +18,11 @@ interface Gate {
 /** The queue before each provider that has limits. Without limits it costs one look into a map. */
 export class Admission {
   readonly #gates = new Map<string, Gate>();
+  readonly #maxWaitMs: number;
+
+  constructor(maxWaitMs = MAX_WAIT_MS) {
+    this.#maxWaitMs = maxWaitMs;
+  }
 
   /** Waits for a place. Resolves with a lease, or with the fault if the queue is too long or `signal` aborted first. */
   async enter(
@@ -29,23 +34,16 @@ export class Admission {
     if (!limits) return () => {};
     const gate = this.#gate(provider, limits);
     const admission = gate.limit.request(waiting, performance.now());
-    if (admission.kind === 'refused') {
-      return {
-        class: 'rate_limit',
-        status: 429,
-        type: 'rate_limit_error',
-        message: `the limit set for ${provider} is reached and the queue is full`,
-        retryAfterS: admission.retryAfterS,
-      };
-    }
-    if (admission.kind === 'queued' && !(await this.#turn(gate, waiting.id, signal))) {
+    if (admission.kind === 'refused') return refusal(provider, admission.retryAfterS);
+    const turn = admission.kind === 'granted' ? 'granted' : await this.#turn(gate, waiting.id, signal);
+    if (turn === 'late') return refusal(provider, gate.limit.retryAfterS());
+    if (turn === 'left')
       return { class: 'aborted', status: 499, type: 'api_error', message: 'the client left the queue' };
-    }
-    let held = true;
+    let heldSinceMs: number | undefined = performance.now();
     return () => {
-      if (!held) return;
-      held = false;
-      gate.limit.release();
+      if (heldSinceMs === undefined) return;
+      gate.limit.release(performance.now() - heldSinceMs);
+      heldSinceMs = undefined;
       this.#advance(gate);
     };
   }
@@ -64,27 +62,27 @@ export class Admission {
       rps: limits.rps,
       burst: limits.burst ?? Math.max(1, Math.ceil(limits.rps ?? 1)),
       concurrency: limits.concurrency,
-      maxWaitMs: MAX_WAIT_MS,
+      maxWaitMs: this.#maxWaitMs,
     });
     const gate: Gate = { limit, waiting: new Map(), settings, timer: undefined };
     this.#gates.set(provider, gate);
     return gate;
   }
 
-  #turn(gate: Gate, id: string, signal: AbortSignal): Promise<boolean> {
+  #turn(gate: Gate, id: string, signal: AbortSignal): Promise<'granted' | 'late' | 'left'> {
     return new Promise((resolve) => {
       const leave = () => {
         gate.waiting.delete(id);
         gate.limit.cancel(id);
         this.#advance(gate);
-        resolve(false);
+        resolve('left');
       };
       if (signal.aborted) return leave();
       signal.addEventListener('abort', leave, { once: true });
-      gate.waiting.set(id, () => {
+      gate.waiting.set(id, (turn) => {
         signal.removeEventListener('abort', leave);
         gate.waiting.delete(id);
-        resolve(true);
+        resolve(turn);
       });
       this.#advance(gate);
     });
@@ -92,9 +90,21 @@ export class Admission {
 
   #advance(gate: Gate): void {
     const now = performance.now();
-    for (const id of gate.limit.take(now)) gate.waiting.get(id)?.();
+    for (const id of gate.limit.take(now)) gate.waiting.get(id)?.('granted');
+    for (const id of gate.limit.expire(now)) gate.waiting.get(id)?.('late');
     clearTimeout(gate.timer);
-    const due = gate.limit.due(now);
-    gate.timer = due === undefined ? undefined : setTimeout(() => this.#advance(gate), due - now + 1);
+    const times = [gate.limit.due(now), gate.limit.expiresAtMs()].filter((time) => time !== undefined);
+    gate.timer =
+      times.length === 0 ? undefined : setTimeout(() => this.#advance(gate), Math.max(0, Math.min(...times) - now) + 1);
   }
+}
+
+function refusal(provider: string, retryAfterS: number): UpstreamFault {
+  return {
+    class: 'rate_limit',
+    status: 429,
+    type: 'rate_limit_error',
+    message: `the limit set for ${provider} is reached and the queue is longer than a client waits`,
+    retryAfterS,
+  };
 }

@@ -108,7 +108,10 @@ export class Attempt {
   async #admitted(options: AttemptOptions): Promise<UpstreamFault | undefined> {
     const { gateway, session, reply, limitsOf, isMain, signal } = this.#exchange;
     const waiting = { id: reply.requestId, session: session.id, main: isMain };
-    const lease = await gateway.admission.enter(this.#target.provider, limitsOf(this.#target), waiting, signal);
+    const { provider } = this.#target;
+    const limits = limitsOf(this.#target);
+    const gate = limits?.perKey ? `${provider} (key ${options.keyIndex + 1})` : provider;
+    const lease = await gateway.admission.enter(gate, limits, waiting, signal);
     if (typeof lease !== 'function') return lease;
     this.#paused = false;
     this.#lastByteMs = performance.now();

@@ -46,6 +46,29 @@ describe('concurrency', () => {
   });
 });
 
+describe('a queue without a rate', () => {
+  it('is refused by what places were held so far', () => {
+    const limit = new RateLimit({ rps: undefined, burst: 1, concurrency: 2, maxWaitMs: 1000 });
+    for (const id of ['1', '2']) limit.request(from(id), 0);
+    limit.release(800);
+    limit.request(from('3'), 1000);
+    const kinds = ['4', '5', '6', '7'].map((id) => limit.request(from(id), 1000).kind);
+    expect(kinds).toEqual(['queued', 'queued', 'refused', 'refused']);
+  });
+
+  it('lets nobody wait for longer than is allowed', () => {
+    const limit = new RateLimit({ rps: undefined, burst: 1, concurrency: 1, maxWaitMs: 1000 });
+    for (const [id, at] of [
+      ['1', 0],
+      ['2', 0],
+      ['3', 500],
+    ] as const)
+      limit.request(from(id), at);
+    expect([limit.expiresAtMs(), limit.expire(999), limit.expire(1000)]).toEqual([1000, [], ['2']]);
+    expect([limit.expiresAtMs(), limit.queued]).toEqual([1500, 1]);
+  });
+});
+
 describe('fairness', () => {
   function order(waiting: ReturnType<typeof from>[]): string[] {
     const limit = new RateLimit({ rps: undefined, burst: 1, concurrency: 1, maxWaitMs: 1000 });

@@ -5,7 +5,7 @@ export interface LimitSettings {
   readonly burst: number;
   /** Requests under way at once; `undefined` is no limit. */
   readonly concurrency: number | undefined;
-  /** Longest time that a request may have to wait: above it it is refused at once. */
+  /** Longest time that a request may have to wait: above it it is refused, at once where that can be foreseen. */
   readonly maxWaitMs: number;
 }
 
@@ -36,6 +36,8 @@ export class RateLimit {
   #tokens: number;
   #filledAtMs: number | undefined;
   #running = 0;
+  /** Mean time that a request held its place, of the last ones; `undefined` before the first. */
+  #heldMs: number | undefined;
   #queue: Queued[] = [];
   #lastSession: string | undefined;
 
@@ -59,8 +61,7 @@ export class RateLimit {
       return { kind: 'granted' };
     }
     const waitMs = this.#waitMs(this.#queue.length + 1);
-    if (waitMs > this.#settings.maxWaitMs)
-      return { kind: 'refused', retryAfterS: Math.max(1, Math.ceil(waitMs / 1000)) };
+    if (waitMs > this.#settings.maxWaitMs) return { kind: 'refused', retryAfterS: this.retryAfterS() };
     this.#queue.push({ ...waiting, sinceMs: nowMs });
     return { kind: 'queued' };
   }
@@ -78,9 +79,29 @@ export class RateLimit {
     return granted;
   }
 
-  /** A granted request is over. */
-  release(): void {
+  /** A granted request is over, after so many milliseconds. */
+  release(heldMs?: number): void {
     this.#running = Math.max(0, this.#running - 1);
+    if (heldMs === undefined) return;
+    this.#heldMs = this.#heldMs === undefined ? heldMs : this.#heldMs + (heldMs - this.#heldMs) / 8;
+  }
+
+  /** Takes those out who have waited for as long as one waits; they are to be refused. */
+  expire(nowMs: number): string[] {
+    const late = this.#queue.filter(({ sinceMs }) => nowMs - sinceMs >= this.#settings.maxWaitMs);
+    if (late.length > 0) this.#queue = this.#queue.filter((entry) => !late.includes(entry));
+    return late.map(({ id }) => id);
+  }
+
+  /** When the first of the queue has waited for too long; `undefined` when nobody waits. */
+  expiresAtMs(): number | undefined {
+    const since = this.#queue.reduce((least, entry) => Math.min(least, entry.sinceMs), Number.POSITIVE_INFINITY);
+    return this.#queue.length === 0 ? undefined : since + this.#settings.maxWaitMs;
+  }
+
+  /** Seconds after which a refused request may try again. */
+  retryAfterS(): number {
+    return Math.max(1, Math.ceil(this.#waitMs(this.#queue.length + 1) / 1000));
   }
 
   /** The caller of a queued request has left. */
@@ -124,9 +145,13 @@ export class RateLimit {
     if (rps !== undefined) this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, nowMs - since) / 1000) * rps);
   }
 
-  /** Lower bound of the wait of the request at this place of the queue; what running ones take is not known. */
+  /** What the request at this place of the queue has to wait for at least, by the rate and by what places are held. */
   #waitMs(place: number): number {
-    const { rps } = this.#settings;
-    return rps === undefined ? 0 : Math.max(0, ((place - this.#tokens) / rps) * 1000);
+    const { rps, concurrency } = this.#settings;
+    const byRate = rps === undefined ? 0 : Math.max(0, ((place - this.#tokens) / rps) * 1000);
+    const rounds = concurrency === undefined ? 0 : Math.floor((place - 1 + this.#running) / concurrency);
+    // Of the running ones it is not known how long they have run: half of it, as a mean.
+    const byPlaces = rounds === 0 ? 0 : (rounds - 0.5) * (this.#heldMs ?? 0);
+    return Math.max(byRate, byPlaces);
   }
 }
