@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { context, envelope, genuine, Memory, thirdParty } from '../../../test/support/messages-target.ts';
+import { mergeQuirks } from '../../catalogue/quirks.ts';
 import type { MessagesRequest } from '../../core/messages.ts';
 import type { Quirks, Target } from '../../core/target.ts';
 import type { ProtocolContext } from '../protocol.ts';
@@ -166,6 +167,16 @@ describe('thinking of a turn whose thinking is gone', () => {
     expect(request.messages).toEqual(messages);
   });
 
+  it('is switched off also when it is midswap that asks for a budget', () => {
+    const target = genuine();
+    const unaware = { ...target, quirks: mergeQuirks(target.quirks, { messages: { adaptiveThinking: false } }) };
+    const budgeted = { ...target, thinking: 16_000 } as const;
+    for (const each of [unaware, budgeted]) {
+      const { request } = sent({ messages: running, thinking: { type: 'adaptive' }, max_tokens: 32_000 }, each);
+      expect(request.thinking).toEqual({ type: 'disabled' });
+    }
+  });
+
   it('stays as it is when adaptive: there a turn may begin without', () => {
     expect(sent({ messages: running, thinking: { type: 'adaptive' } }).request.thinking).toEqual({ type: 'adaptive' });
   });
@@ -294,6 +305,19 @@ describe('history for a third party', () => {
 });
 
 describe('history for an endpoint that wants thinking on every turn with calls', () => {
+  it('follows the thinking that is sent, not the one that was asked for', () => {
+    const messages = [user(), assistant(call('t')), user([result('t')])];
+    const target = (thinking: 'on' | 'off'): Target => ({
+      ...thirdParty({ historyThinking: 'require-on-tool-turns', adaptiveThinking: true }, { model: undefined }),
+      thinking,
+    });
+    const off = sent({ messages, thinking: { type: 'adaptive' } }, target('off')).request;
+    expect([off.thinking, off.messages]).toEqual([{ type: 'disabled' }, messages]);
+    const on = sent({ messages, thinking: { type: 'disabled' } }, target('on')).request;
+    expect(on.thinking).toEqual({ type: 'adaptive' });
+    expect(on.messages[1]).toEqual(assistant({ type: 'thinking', thinking: PLACEHOLDER_THINKING }, call('t')));
+  });
+
   const demanding = thirdParty({ historyThinking: 'require-on-tool-turns' }, { model: undefined });
   const placeholder = { type: 'thinking', thinking: PLACEHOLDER_THINKING };
   const lead = (...content: object[]) => {

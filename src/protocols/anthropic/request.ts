@@ -15,11 +15,11 @@ import { fitThirdParty } from './third-party.ts';
 export function encodeRequest(env: Envelope, target: Target, context: ProtocolContext): EncodedRequest {
   const { anthropicGenuine } = target.quirks;
   const draft = new RequestDraft(env);
+  // What a history needs depends on the thinking that goes out with it.
+  applyThinkingChoice(draft, target);
+  fitThinking(draft, target);
   repairHistory(draft, target, context);
-  if (anthropicGenuine) {
-    applyThinkingChoice(draft, target);
-    fitThinking(draft, target);
-  } else fitThirdParty(draft, target);
+  if (!anthropicGenuine) fitThirdParty(draft, target);
   if (target.model !== undefined && target.model !== env.model) draft.set('model', target.model);
   return {
     path: anthropicGenuine ? env.path : withoutQuery(env.path),

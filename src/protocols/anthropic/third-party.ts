@@ -2,7 +2,7 @@ import type { Block, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import type { RequestDraft } from './draft.ts';
 import { validateMessages } from './envelope.ts';
-import { applyThinkingChoice, fitEffort, fitThinking } from './thinking-param.ts';
+import { fitEffort } from './thinking-param.ts';
 import { fitMessages } from './third-party-content.ts';
 import { fitTools } from './third-party-tools.ts';
 
@@ -20,8 +20,6 @@ const EDITS: readonly Edit[] = [
   dropAttribution,
   fitTools,
   fitMessages,
-  applyThinkingChoice,
-  fitThinking,
   fitEffort,
   fitOutputFormat,
   fitStopSequences,
