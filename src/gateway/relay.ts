@@ -87,8 +87,12 @@ export function relay(
       finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
     };
     // A cut is never an end, whatever was seen before it: only the translator's own "done" is.
-    const onCut = () =>
-      finish(connectionFault('truncated', 'the connection to the upstream was cut in the middle of the answer'));
+    const onCut = (error?: NodeJS.ErrnoException | null) =>
+      finish(
+        error?.code?.startsWith('Z_')
+          ? connectionFault('malformed', `the upstream's answer cannot be decompressed: ${error.message}`)
+          : connectionFault('truncated', 'the connection to the upstream was cut in the middle of the answer'),
+      );
 
     body.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
   });

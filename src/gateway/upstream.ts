@@ -128,19 +128,34 @@ function send(
     settled = true;
     onAnswer(answer);
   });
+  // Without a listener the connection would be closed and nothing said.
+  outgoing.once('upgrade', (_, socket) => {
+    socket.destroy();
+    fail(brokenProtocol('it changed the protocol'));
+  });
   outgoing.on('error', fail);
+  outgoing.once('close', () => fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
   const last = request.body.length - 1;
   for (let i = 0; i < last; i++) outgoing.write(request.body[i] as Buffer);
   outgoing.end(request.body[last]);
   return outgoing;
 }
 
-interface TimeoutError extends NodeJS.ErrnoException {
+interface ConnectionError extends NodeJS.ErrnoException {
   failure?: FailureClass;
 }
 
-function timeoutError(failure: FailureClass, ms: number): TimeoutError {
+function timeoutError(failure: FailureClass, ms: number): ConnectionError {
   return Object.assign(new Error(`no connection within ${ms} ms`), { failure });
+}
+
+function brokenProtocol(what: string): ConnectionError {
+  return Object.assign(new Error(what), { failure: 'malformed' as const });
+}
+
+/** The parser's codes: what came is not HTTP. */
+function isParseError({ code = '' }: NodeJS.ErrnoException): boolean {
+  return code.startsWith('HPE_');
 }
 
 function isReset(error: NodeJS.ErrnoException): boolean {
@@ -163,14 +178,13 @@ const NETWORK_HINTS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 };
 
-function faultOf(error: TimeoutError, request: UpstreamRequest): UpstreamFault {
+function faultOf(error: ConnectionError, request: UpstreamRequest): UpstreamFault {
   const host = hostOf(request.baseUrl);
   const hint = NETWORK_HINTS[error.code ?? ''];
   const what = hint ? `${error.code}: ${hint}` : error.message;
-  return connectionFault(
-    error.failure ?? 'network',
-    `${request.target.provider} (${host}) could not be reached: ${what}`,
-  );
+  const failure = isParseError(error) ? 'malformed' : (error.failure ?? 'network');
+  const problem = failure === 'malformed' ? 'did not answer in HTTP' : 'could not be reached';
+  return connectionFault(failure, `${request.target.provider} (${host}) ${problem}: ${what}`);
 }
 
 /** Host and port of a base URL, for messages. */
