@@ -8,6 +8,7 @@ import type { ModelData } from '../core/target.ts';
 import { resolveReference } from '../routing/reference.ts';
 import { ProfileCompiler, type WrittenProfile } from './compile-profile.ts';
 import { type CompiledProvider, compileProvider } from './compile-provider.ts';
+import { cacheOf, TOOL_DEFAULTS, webToolsOf } from './compile-tools.ts';
 import type { Remark, Remarks } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
 import { isSecretReference, type Secrets } from './secrets.ts';
@@ -23,6 +24,7 @@ export const BUILT_IN = {
   default_profile: SUBSCRIPTION,
   always_dynamic: true,
   gateway: { host: '127.0.0.1', port: 0, max_body_bytes: 32 << 20, grace_ms: 30_000, ping_ms: 10_000 },
+  ...TOOL_DEFAULTS,
 } as const satisfies RawConfig;
 
 export interface CompileInput {
@@ -79,6 +81,8 @@ export function compileConfig({ config, secrets, version }: CompileInput): Compi
     aliases,
     modelMap: lowerCased(config.model_map),
     routing: routingOf(config),
+    ...cacheOf(config),
+    ...webToolsOf(config, secrets, remarks),
     targetFor: (provider: string, model: string | undefined, profile?: string) => {
       const target = compiler.targetFor(provider, model, profile);
       if (!target) throw new MidswapError('unknown_reference', `"${provider}" is no provider`);
@@ -237,6 +241,8 @@ function warnOfLiteralKeys(config: RawConfig, remarks: Remarks): void {
   for (const [name, { auth }] of Object.entries(config.providers ?? {}))
     check(['providers', name, 'auth', 'keys'], auth?.keys);
   for (const [name, { keys }] of Object.entries(config.profiles ?? {})) check(['profiles', name, 'keys'], keys);
+  const key = config.web_tools?.search?.key;
+  check(['web_tools', 'search', 'key'], key === undefined ? undefined : [key]);
 }
 
 function lowerCased(map: Readonly<Record<string, string>> | undefined): Map<string, string> {

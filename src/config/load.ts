@@ -29,6 +29,8 @@ export interface LoadOptions extends Machine {
   readonly cwd?: string;
   /** Another file than the user's own. It has to be there. */
   readonly configFile?: string;
+  /** What the user's file would say, instead of what it says: to see what a change would come to. */
+  readonly configText?: string;
   readonly flags?: Flags;
   readonly version?: number;
   readonly keychain?: () => Promise<Keychain | undefined>;
@@ -156,6 +158,7 @@ function settle(
 }
 
 async function userLayer(file: string, options: LoadOptions): Promise<Layer | undefined> {
+  if (options.configText !== undefined) return layerOfSource(await parseSource(file, options.configText));
   const read = readRegularFile(file, CONFIG_LIMIT, options.platform);
   if (!read) {
     if (options.configFile === undefined) return undefined;
@@ -224,7 +227,9 @@ function sameRemark(a: Remark, b: Remark): boolean {
 function referencesIn(config: RawConfig): string[] {
   const providers = Object.values(config.providers ?? {});
   const ofProviders = providers.flatMap(({ auth, proxy }) => [...(auth?.keys ?? []), ...(proxy ? [proxy] : [])]);
-  return [...ofProviders, ...Object.values(config.profiles ?? {}).flatMap(({ keys }) => keys ?? [])];
+  const ofSearch = config.web_tools?.search?.key;
+  const ofProfiles = Object.values(config.profiles ?? {}).flatMap(({ keys }) => keys ?? []);
+  return [...ofProviders, ...ofProfiles, ...(ofSearch === undefined ? [] : [ofSearch])];
 }
 
 function secretWarnings({ warnings }: OpenSecrets): string[] {

@@ -151,6 +151,56 @@ const routingSchema = z.strictObject({
     .describe('By type or name of the agent: a slot or a reference.'),
 });
 
+const domains = z.array(z.string().regex(TOKEN, 'is not a domain'));
+
+const cacheSchema = z.strictObject({
+  enabled: z.boolean().optional().describe('Keeps answers.'),
+  max_entries: z.int().min(1).max(1_000_000).optional().describe('Answers that are kept.'),
+  max_bytes: z.int().min(1024).optional().describe('Bytes of all answers together.'),
+  ttl_s: z.int().min(1).max(31_536_000).optional().describe('Seconds that an answer is kept.'),
+});
+
+const webToolsSchema = z.strictObject({
+  search: z
+    .strictObject({
+      engine: z.enum(['searxng', 'brave', 'tavily', 'exa', 'duckduckgo']).describe('Who searches.'),
+      base_url: webUrl.optional().describe('Where it is; needed for searxng.'),
+      key: z
+        .string()
+        .min(1, 'is empty')
+        .optional()
+        .describe("Reference to its key; the engine's variable without one."),
+      max_results: z.int().min(1).max(20).optional().describe('Results of one search; 8 without it.'),
+      timeout_ms: milliseconds.optional().describe('For one search; 15000 without it.'),
+    })
+    .optional()
+    .describe('Searches for models whose endpoint cannot; off without it.'),
+  fetch: z
+    .strictObject({
+      enabled: z.boolean().optional().describe('Fetches pages.'),
+      known_urls_only: z
+        .boolean()
+        .optional()
+        .describe(
+          'Only URLs that the conversation or an earlier result holds: a page cannot send the model elsewhere.',
+        ),
+      ports: z.array(z.int().min(1).max(65_535)).optional().describe('Ports beside 80 and 443.'),
+      max_bytes: z
+        .int()
+        .min(1024)
+        .max(64 << 20)
+        .optional()
+        .describe('Bytes that are read of a page.'),
+      max_chars: z.int().min(100).max(2_000_000).optional().describe('Characters of a page that the model gets.'),
+      timeout_ms: milliseconds.optional().describe('For one page, with its redirects.'),
+    })
+    .optional()
+    .describe('Fetches pages for models whose endpoint cannot.'),
+  allowed_domains: domains.optional().describe('Nothing else is searched and fetched; subdomains are included.'),
+  blocked_domains: domains.optional().describe('Never searched and fetched; subdomains are included.'),
+  max_uses: z.int().min(1).max(100).optional().describe('Calls of one request, whatever it asks for.'),
+});
+
 /** The whole file. */
 export const configSchema = z.strictObject({
   default_profile: reference.optional().describe('Profile of a session that names none.'),
@@ -174,6 +224,8 @@ export const configSchema = z.strictObject({
     )
     .optional()
     .describe('What is sent to a provider at most, by its name. Requests queue before they are refused.'),
+  cache: cacheSchema.optional().describe('Answers to deterministic requests, kept and given again.'),
+  web_tools: webToolsSchema.optional().describe('Searches and fetches that midswap runs itself, where it is told to.'),
   gateway: z
     .strictObject({
       host: z.string().regex(TOKEN, 'is not an address').optional().describe('Address to listen on.'),

@@ -1,4 +1,5 @@
 import type { FailureClass } from './failure.ts';
+import type { Secret } from './secret.ts';
 import type { Slot } from './slot.ts';
 import type { Endpoint, ModelData, Quirks, Target, Timeouts } from './target.ts';
 
@@ -84,6 +85,49 @@ export interface Settings {
   readonly fallbackOn?: readonly FailureClass[];
 }
 
+/** Answers that are kept for requests which say that they want the same one again. */
+export interface CacheSettings {
+  readonly maxEntries: number;
+  /** Of all answers together. */
+  readonly maxBytes: number;
+  readonly ttlMs: number;
+}
+
+/** Server tools that the gateway runs where the endpoint does not. */
+export interface WebTools {
+  /** Absent: no searches. */
+  readonly search?: WebSearch;
+  /** Absent: nothing is fetched. */
+  readonly fetch?: WebFetch;
+  /** Domains that may be searched and fetched; all where there are none. */
+  readonly allowedDomains: readonly string[];
+  readonly blockedDomains: readonly string[];
+  /** Calls of one request, whatever it asks for. */
+  readonly maxUses: number;
+}
+
+export type SearchEngine = 'searxng' | 'brave' | 'tavily' | 'exa' | 'duckduckgo';
+
+export interface WebSearch {
+  readonly engine: SearchEngine;
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  readonly key?: Secret;
+  readonly maxResults: number;
+  readonly timeoutMs: number;
+}
+
+export interface WebFetch {
+  /** Only URLs that the conversation or an earlier result holds. */
+  readonly knownUrlsOnly: boolean;
+  /** Ports beside 80 and 443. */
+  readonly ports: readonly number[];
+  readonly maxBytes: number;
+  /** Characters of a page that the model gets. */
+  readonly maxChars: number;
+  readonly timeoutMs: number;
+}
+
 /**
  * The whole configuration, compiled. Immutable and swapped atomically: an exchange pins the one it started with.
  * Names are lower case in the maps; `Profile.name` keeps the user's spelling.
@@ -98,6 +142,10 @@ export interface Snapshot {
   readonly aliases: ReadonlyMap<string, string>;
   readonly modelMap: ReadonlyMap<string, string>;
   readonly routing: Routing;
+  /** Absent: no answer is kept. */
+  readonly cache?: CacheSettings;
+  /** Absent: no tool is run here. */
+  readonly webTools?: WebTools;
   /** A target for any model of any provider: references such as `provider:model` end here. */
   targetFor(provider: string, model: string | undefined, profile?: string): Target;
   modelData(provider: string, model: string): ModelData;
