@@ -2,12 +2,22 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
-import type { App, Configuration, ExplainOptions, Explanation, LaunchOptions, ServeOptions } from './cli/app.ts';
+import type {
+  App,
+  ConfigEdit,
+  Configuration,
+  ExplainOptions,
+  Explanation,
+  LaunchOptions,
+  ServeOptions,
+} from './cli/app.ts';
 import type { Output } from './cli/output.ts';
-import type { LoadedConfig } from './config/load.ts';
+import type { LoadOptions } from './config/load.ts';
+import type { OpenConfiguration } from './config/open-configuration.ts';
 import type { Machine } from './config/paths.ts';
 import type { HostedGateway } from './control/host.ts';
 import type { ResolveReference } from './control/sessions.ts';
+import type { Trial } from './control/trial.ts';
 import { MidswapError } from './core/errors.ts';
 import { FAMILY_SLOTS, type Slot } from './core/slot.ts';
 import type { DemoClient } from './demo/client.ts';
@@ -85,7 +95,7 @@ async function createApp(): Promise<App> {
     machine,
     streams: { in: process.stdin, out: process.stdout, err: process.stderr },
     stateDir,
-    configuration: (file) => readConfiguration(wiring, file),
+    configuration: (file) => readConfiguration(wiring, file === undefined ? {} : { configFile: file }),
     configFaults: async (thrown) => {
       const { faultsOf, faultText } = await import('./config/faults.ts');
       return faultsOf(thrown).map(faultText);
@@ -95,6 +105,9 @@ async function createApp(): Promise<App> {
       return { config: configFile, secrets: secretsFile, env: envFile, state: stateDir() };
     },
     keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine),
+    planChange: (change, variables) => planOwnChange(wiring, change, variables),
+    readShared: async (file, text) => (await import('./config/profile-share.ts')).readShared(file, text),
+    trial: (configuration, reference) => tryOnce(configuration, reference),
     configSchema: async () => (await import('./config/schema.ts')).configJsonSchema(),
     isPlainCommand: async (args) => (await import('./launcher/claude-arguments.ts')).isPlainCommand(args),
     runPlainClient: async (args) => (await import('./launcher/launch.ts')).runPlainClaude({ args, ...wiring.client() }),
@@ -120,46 +133,38 @@ interface Wiring {
   };
 }
 
-/** The configuration for the command line, and as its layer keeps it. */
-interface OwnConfiguration extends Configuration {
-  readonly loaded: LoadedConfig;
-  reload(version: number): Promise<LoadedConfig>;
+async function readConfiguration({ machine }: Wiring, more: Partial<LoadOptions> = {}): Promise<OpenConfiguration> {
+  return (await import('./config/open-configuration.ts')).openConfiguration({ ...machine, ...more });
 }
 
-async function readConfiguration({ machine }: Wiring, file: string | undefined): Promise<OwnConfiguration> {
-  const [{ loadConfig }, { resolveReference }, { findProvider }] = await Promise.all([
-    import('./config/load.ts'),
-    import('./routing/reference.ts'),
-    import('./catalogue/providers.ts'),
+/** A change of the user's file with what it comes to. Variables are as if they were set. */
+async function planOwnChange({ machine }: Wiring, change: (edit: ConfigEdit) => void, variables: Machine['env'] = {}) {
+  const { planChange } = await import('./config/planned-change.ts');
+  return planChange({ ...machine, env: { ...machine.env, ...variables } }, change);
+}
+
+/** One small request through a gateway of its own. */
+async function tryOnce(configuration: Configuration, given: string): Promise<Trial> {
+  const [{ tryReference }, { CLAUDE_SLOT_MODELS }, resolve] = await Promise.all([
+    import('./control/trial.ts'),
+    import('./catalogue/claude.ts'),
+    resolver(),
   ]);
-  const options = { ...machine, ...(file !== undefined && { configFile: file }) };
-  const loaded = await loadConfig(options);
-  return {
-    loaded,
-    reload: (version) => loadConfig({ ...options, version }),
-    snapshot: loaded.snapshot,
-    file: loaded.file,
-    warnings: loaded.warnings,
-    resolve(reference) {
-      try {
-        return resolveReference(loaded.snapshot, reference).label;
-      } catch (thrown) {
-        if (thrown instanceof MidswapError && thrown.code === 'unknown_reference') return undefined;
-        throw thrown;
-      }
-    },
-    providerId: (name) => {
-      const id = findProvider(name)?.id ?? name.toLowerCase();
-      return loaded.snapshot.providers.has(id) ? id : undefined;
-    },
-    origins: () => loaded.values(),
-    keys: () =>
-      [...loaded.snapshot.providers.values()].map(({ id, keyVariables }) => ({
-        provider: id,
-        wanted: keyVariables,
-        found: keyVariables.filter((name) => machine.env[name]),
-      })),
-  };
+  const { snapshot } = configuration;
+  const { reference, target } = resolve(snapshot, given);
+  if (target('sonnet').credential.kind === 'client') {
+    throw new MidswapError('no_credential', `${reference} uses your own Claude login, which only Claude Code has`, {
+      hint: `Test it with: midswap ${reference} -p "say ready"`,
+    });
+  }
+  const sandboxOrigin = async () => (await startSandbox()).origin;
+  return tryReference({
+    snapshot,
+    reference,
+    model: CLAUDE_SLOT_MODELS.sonnet,
+    version: manifest.version,
+    sandboxOrigin,
+  });
 }
 
 async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
@@ -173,7 +178,7 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
     ]);
   const { env, home, platform, cwd } = wiring.machine;
   const client = wiring.client();
-  const configuration = options.configuration as OwnConfiguration;
+  const configuration = options.configuration as OpenConfiguration;
   const { snapshot } = configuration;
   const resolve = await resolver();
   const wanted = options.reference ?? snapshot.settings.defaultProfile;
@@ -223,7 +228,7 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
 
 async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions): Promise<number> {
   const { errorLine } = await import('./cli/output.ts');
-  const configuration = await readConfiguration(wiring, config);
+  const configuration = await readConfiguration(wiring, config === undefined ? {} : { configFile: config });
   const { settings } = configuration.snapshot;
   for (const warning of configuration.warnings) out.note(`midswap: ${warning}`);
   const resolve = await resolver();
@@ -249,7 +254,7 @@ async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions):
 /** The gateway of one launch. Its configured port is a wish, since several sessions may run; a given one is not. */
 async function startLaunchGateway(
   wiring: Wiring,
-  configuration: OwnConfiguration,
+  configuration: OpenConfiguration,
   port: number | undefined,
 ): Promise<HostedGateway> {
   const wish = port ?? configuration.snapshot.settings.port;
@@ -265,7 +270,7 @@ async function startLaunchGateway(
 /** A gateway that follows its configuration and keeps its faults to itself. */
 async function startGateway(
   wiring: Wiring,
-  configuration: OwnConfiguration,
+  configuration: OpenConfiguration,
   host: string,
   port: number,
 ): Promise<HostedGateway> {
@@ -299,7 +304,7 @@ async function startSandbox() {
 }
 
 /** Hot reload: a good configuration is swapped in whole, a bad one is told of and changes nothing. */
-async function followConfiguration(configuration: OwnConfiguration, hosted: HostedGateway): Promise<void> {
+async function followConfiguration(configuration: OpenConfiguration, hosted: HostedGateway): Promise<void> {
   const { watchConfig } = await import('./config/watch.ts');
   watchConfig({
     initial: configuration.loaded,
@@ -336,7 +341,7 @@ async function resolver(): Promise<ResolveReference> {
 }
 
 /** Names of every variable that may hold a key: those of the providers, and those that the configuration refers to. */
-function sensitiveVariables({ snapshot, loaded }: OwnConfiguration): string[] {
+function sensitiveVariables({ snapshot, loaded }: OpenConfiguration): string[] {
   const ofProviders = [...snapshot.providers.values()].flatMap(({ keyVariables }) => keyVariables);
   const written = JSON.stringify(loaded.config).matchAll(/"env:([^"]+)"/g);
   return [...new Set([...ofProviders, ...[...written].map(([, name]) => name as string)])];
@@ -358,7 +363,7 @@ async function explain(wiring: Wiring, { reference, model, request }: ExplainOpt
       import('./routing/explain.ts'),
       import('./catalogue/claude.ts'),
     ]);
-  const { snapshot } = await readConfiguration(wiring, undefined);
+  const { snapshot } = await readConfiguration(wiring);
   const path = '/v1/messages?beta=true';
   const sample = { model: CLAUDE_SLOT_MODELS.sonnet, max_tokens: 1024, messages: [{ role: 'user', content: 'Hello' }] };
   const given = readEnvelope(Buffer.from(request ?? JSON.stringify(sample)), path, []);
@@ -397,10 +402,11 @@ async function findClient({ machine, client }: Wiring) {
 
 /** The demo has a home of its own: it needs no configuration, touches none, and leaves nothing. */
 async function demo(wiring: Wiring, out: Output): Promise<number> {
-  const [{ mkdtempSync, rmSync }, { tmpdir }, { runDemo }] = await Promise.all([
+  const [{ mkdtempSync, rmSync }, { tmpdir }, { runDemo }, { startDemoClient }] = await Promise.all([
     import('node:fs'),
     import('node:os'),
     import('./demo/demo.ts'),
+    import('./demo/start-client.ts'),
   ]);
   const home = mkdtempSync(join(tmpdir(), 'midswap-demo-'));
   const stateDir = join(home, 'state');
@@ -412,12 +418,13 @@ async function demo(wiring: Wiring, out: Output): Promise<number> {
   let hosted: HostedGateway | undefined;
   let client: DemoClient | undefined;
   try {
-    const configuration = await readConfiguration(alone, undefined);
+    const configuration = await readConfiguration(alone);
     const running = await startGateway(alone, configuration, LOOPBACK, 0);
     hosted = running;
     const reference = 'sandbox:sandbox-swift';
     const session = running.openSession({ reference, dynamic: true, cwd: home, label: reference });
-    client = await startDemoClient(wiring, running.baseUrl(session), home);
+    const found = await findClient(wiring).catch(() => undefined);
+    client = await startDemoClient(found, wiring.machine.env, running.baseUrl(session), home);
     const report = await runDemo({
       client,
       address: `${running.host}:${running.port}`,
@@ -432,31 +439,4 @@ async function demo(wiring: Wiring, out: Output): Promise<number> {
     await hosted?.end(0);
     rmSync(home, { recursive: true, force: true });
   }
-}
-
-async function startDemoClient(wiring: Wiring, baseUrl: string, home: string): Promise<DemoClient> {
-  const found = await findClient(wiring).catch(() => undefined);
-  if (found?.version === undefined) return (await import('./demo/built-in-client.ts')).startBuiltInClient(baseUrl);
-  const { startClaude } = await import('./demo/claude-client.ts');
-  const { PATH, TERM, LANG, SystemRoot } = wiring.machine.env;
-  const kept = Object.entries({ PATH, TERM, LANG, SystemRoot }).filter(([, value]) => value !== undefined);
-  return startClaude({
-    command: found.path,
-    version: found.version,
-    cwd: home,
-    environment: {
-      ...(Object.fromEntries(kept) as Record<string, string>),
-      HOME: home,
-      USERPROFILE: home,
-      ANTHROPIC_BASE_URL: baseUrl,
-      // Any value that is no key: the client starts no turn without one, and the gateway never sends it on.
-      ANTHROPIC_AUTH_TOKEN: 'midswap',
-      CLAUDE_CODE_GATEWAY_HINT_HEADERS: '1',
-      CLAUDE_CODE_AUTO_MODE_SERVER: '0',
-      // Not the user's session: nothing but the conversation is to happen.
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      DISABLE_AUTOUPDATER: '1',
-      NO_PROXY: '127.0.0.1,localhost',
-    },
-  });
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Trial } from '../control/trial.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Output, Stream } from './output.ts';
 
@@ -25,6 +26,18 @@ export interface App {
   configFiles(): Promise<Readonly<Record<'config' | 'secrets' | 'env' | 'state', string>>>;
   /** Keys that midswap keeps itself. */
   keyStore(): Promise<KeyStore>;
+  /**
+   * A change to the user's file, worked out and not made. `variables` count as set in the environment. Throws
+   * `config_invalid` when the result would not do.
+   */
+  planChange(change: (edit: ConfigEdit) => void, variables?: Readonly<Record<string, string>>): Promise<PlannedChange>;
+  /** Entries of a document of shared profiles, by their path. Throws `config_invalid`. */
+  readShared(
+    file: string,
+    text: string,
+  ): Promise<readonly { readonly path: readonly (string | number)[]; readonly value: unknown }[]>;
+  /** One small request to where a reference leads. Throws what the reference grammar throws, and `no_credential`. */
+  trial(configuration: Configuration, reference: string): Promise<Trial>;
   /** JSON Schema of the configuration file. */
   configSchema(): Promise<unknown>;
   /** Whether the arguments are a command of the client's own that needs no gateway: `mcp`, `update`, `--version`. */
@@ -42,6 +55,23 @@ export interface App {
   pluginPath(): Promise<string>;
   /** Throws `claude_missing`, which says how to install it. */
   findClient(): Promise<{ readonly path: string; readonly version: string | undefined }>;
+}
+
+/** What is done to a configuration file; comments and layout stay. */
+export interface ConfigEdit {
+  set(path: readonly (string | number)[], value: unknown): void;
+  /** False when there is nothing at the path. */
+  remove(path: readonly (string | number)[]): boolean;
+}
+
+export interface PlannedChange {
+  readonly file: string;
+  /** `undefined` where there is no file. */
+  readonly before: string | undefined;
+  readonly after: string;
+  /** What it comes to. */
+  readonly configuration: Configuration;
+  apply(): Promise<void>;
 }
 
 /** Keys by name, in the keychain where there is one, else in a file. */
@@ -68,6 +98,12 @@ export interface Configuration {
   resolve(reference: string): string | undefined;
   /** The id of a provider by any of its names, in any case. */
   providerId(name: string): string | undefined;
+  /** Whether a file writes it, in any case: what is built in is not written. */
+  isWritten(path: readonly [section: 'profiles' | 'aliases', name: string]): boolean;
+  /** Profiles as they are written, as a document without keys. Throws `unknown_reference`. */
+  exportProfiles(
+    names: readonly string[],
+  ): Promise<{ readonly text: string; readonly data: unknown; readonly leftOut: readonly string[] }>;
   /** Every value that is set, with where it came from. */
   origins(): readonly { readonly key: string; readonly value: unknown; readonly origin: string }[];
   /** Variables that hold a provider's keys, and which of them are set. Never a value. */

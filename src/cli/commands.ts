@@ -1,3 +1,4 @@
+import { SLOTS } from '../core/slot.ts';
 import type { App } from './app.ts';
 import type { Output } from './output.ts';
 
@@ -82,10 +83,42 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'profile',
-    args: '[action] [name]',
-    summary: 'list the profiles, or show one',
-    examples: ['profile list', 'profile show deepseek', 'profile list --json'],
-    run: async (app, out, [action, name]) => (await import('./commands/profile.ts')).profile(app, out, action, name),
+    args: '[action] [names...]',
+    summary: 'list, show, add, remove, test, export and import profiles',
+    options: [
+      ['--provider <name>', 'with add: provider; the one of that name without it'],
+      ['--model <name>', 'with add: model for every slot that has none of its own'],
+      ...SLOTS.map((slot) => [`--${slot} <model>`, `with add: model of the ${slot} slot`] as const),
+      ['--base-url <url>', 'with add: a provider of your own at this address'],
+      ['--protocol <id>', 'with --base-url: anthropic-messages or openai-chat'],
+      ['--auth <kind>', 'with add: subscription, key or none'],
+      ['--fallback <names>', 'with add: where to move on to, separated by commas'],
+      ['--description <text>', 'with add: for people'],
+      ['--default', 'with add: make it the profile of sessions that name none'],
+      ['--replace', 'with add and import: write over what is there'],
+      ['--dry-run', 'with add, remove and import: show the change and make none'],
+      ['--yes', 'with import: without asking'],
+    ],
+    examples: [
+      'profile list',
+      'profile show deepseek',
+      'profile add work --provider openrouter --model z-ai/glm-5 --default',
+      'profile add corp --base-url https://llm.corp/v1 --protocol openai-chat --model qwen3',
+      'profile test deepseek',
+      'profile remove work',
+      'profile export work > work.yaml',
+      'profile import work.yaml',
+    ],
+    run: async (app, out, words, options) => (await import('./commands/profile.ts')).profile(app, out, words, options),
+  },
+  {
+    name: 'alias',
+    args: '[action] [name] [reference]',
+    summary: 'short names for a provider and a model',
+    options: [['--replace', 'with add: write over what is there']],
+    examples: ['alias list', 'alias add mm minimax:MiniMax-M2.5', 'alias remove mm'],
+    run: async (app, out, words, options) =>
+      (await import('./commands/profile-change.ts')).alias(app, out, words, options),
   },
   {
     name: 'keys',

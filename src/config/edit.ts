@@ -19,7 +19,8 @@ const LIMIT = 4 << 20;
 const ATTEMPTS = 5;
 /** Editors complete the file with the schema that lies beside it. */
 const SCHEMA_FILE = 'config.schema.json';
-const NEW_FILE = `# yaml-language-server: $schema=./${SCHEMA_FILE}\n`;
+/** What a file begins with that was not there before. */
+export const NEW_FILE = `# yaml-language-server: $schema=./${SCHEMA_FILE}\n`;
 
 /**
  * Edits a configuration file: comments, order and layout of everything else stay as they are. The result is checked

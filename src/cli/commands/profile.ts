@@ -4,22 +4,41 @@ import { describeTokens, mainSlot } from '../../control/wording.ts';
 import { MidswapError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import type { App } from '../app.ts';
+import type { Options } from '../commands.ts';
 import type { Output } from '../output.ts';
 
-/** `profile list`, `profile show NAME`. */
-export async function profile(
-  app: App,
-  out: Output,
-  action: string | undefined,
-  name: string | undefined,
-): Promise<number> {
+/** `profile list | show NAME | add NAME ... | remove NAME | test [NAME] | export [NAME...] | import FILE` */
+export async function profile(app: App, out: Output, words: readonly string[], flags: Options): Promise<number> {
+  const [action, name, ...more] = words;
+  if (more.length > 0 && action !== 'export') {
+    throw new MidswapError('usage', `one name is enough, not also "${more[0]}"`);
+  }
+  switch (action) {
+    case 'add':
+      return (await import('./profile-change.ts')).addProfile(app, out, name, flags);
+    case 'remove':
+      return (await import('./profile-change.ts')).removeProfile(app, out, name, flags);
+    case 'test':
+      return (await import('./profile-change.ts')).testProfile(app, out, name);
+    case 'export':
+      return (await import('./profile-change.ts')).exportProfile(app, out, words.slice(1));
+    case 'import':
+      return (await import('./profile-change.ts')).importProfiles(app, out, name, flags);
+    default:
+      return look(app, out, action, name);
+  }
+}
+
+async function look(app: App, out: Output, action: string | undefined, name: string | undefined): Promise<number> {
   const { snapshot } = await app.configuration();
   const profiles = listProfiles(snapshot);
   if (action === undefined || action === 'list') {
     return list(out, profiles, listAliases(snapshot), snapshot.settings.defaultProfile);
   }
   if (action !== 'show') {
-    throw new MidswapError('usage', `profile does not know "${action}"`, { hint: 'profile list | show NAME' });
+    throw new MidswapError('usage', `profile does not know "${action}"`, {
+      hint: 'profile list | show NAME | add NAME | remove NAME | test NAME | export NAME | import FILE',
+    });
   }
   if (name === undefined)
     throw new MidswapError('usage', 'profile show needs a name', { hint: 'See: midswap profile list' });
