@@ -37,10 +37,22 @@ export function readUseRequest(text: string): UseRequest {
   };
 }
 
-/** The prompt of the client's hook input; `undefined` when there is none to look at. */
-export function readHookPrompt(text: string): string | undefined {
-  const { prompt } = readObject(text);
-  return typeof prompt === 'string' ? prompt : undefined;
+/** What a hook of the client tells: a prompt, or an agent that starts; neither when it tells something else. */
+export interface HookInput {
+  readonly prompt?: string;
+  readonly agent?: { readonly id: string; readonly name: string };
+}
+
+export function readHookInput(text: string): HookInput {
+  const { prompt, hook_event_name: event, agent_id: id, agent_type: name } = readObject(text);
+  if (event === 'SubagentStart') {
+    return isShort(id) && isShort(name) ? { agent: { id, name } } : {};
+  }
+  return typeof prompt === 'string' ? { prompt } : {};
+}
+
+function isShort(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 200;
 }
 
 function readObject(text: string): Record<string, unknown> {

@@ -7,6 +7,7 @@ import type { ControlOptions } from './api.ts';
 import { type Caller, checkPlace, identify } from './auth.ts';
 import { listAliases, listModels, listProfiles } from './choices.ts';
 import {
+  type CacheCleared,
   CONTROL_PREFIX,
   type ErrorAnswer,
   type GatewayInfo,
@@ -16,7 +17,7 @@ import {
 } from './contract.ts';
 import { eventStream } from './events.ts';
 import { answerPrompt } from './prompt.ts';
-import { readHookPrompt, readUseRequest } from './requests.ts';
+import { readHookInput, readUseRequest } from './requests.ts';
 import { drainSession } from './stop.ts';
 import { describeStatus } from './wording.ts';
 
@@ -83,6 +84,8 @@ export function createControlApp(options: ControlOptions): ControlApp {
   api.get('/aliases', (c) => c.json(listAliases(options.snapshot())));
   api.get('/models', (c) => c.json(listModels(options.snapshot())));
   api.get('/events', (c) => eventStream(c, options.bus, undefined));
+  api.get('/admin/cache', (c) => c.json(options.cacheStats()));
+  api.delete('/admin/cache', (c) => c.json({ cleared: options.clearCache() } satisfies CacheCleared));
 
   api.get('/sessions', (c) => c.json(sessions.list().map(control.describe)));
   api.post('/sessions/use-all', async (c) => {
@@ -119,7 +122,8 @@ export function createControlApp(options: ControlOptions): ControlApp {
   });
   api.post('/sessions/:id/hook/prompt', async (c) => {
     const session = sessionOf(options, c.req.param('id'));
-    const prompt = readHookPrompt(await readBody(c.req.raw));
+    const { prompt, agent } = readHookInput(await readBody(c.req.raw));
+    if (agent) session.nameAgent(agent.id, agent.name);
     return c.json(prompt === undefined ? {} : answerPrompt(prompt, session, control, options.snapshot()));
   });
   return app;

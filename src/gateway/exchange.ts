@@ -77,6 +77,7 @@ export class Exchange implements Ticking, Attempting {
     this.#res = res;
     this.#options = options;
     this.#snapshot = gateway.snapshot;
+    if (req.headers['x-claude-code-context-compacted'] !== undefined) session.onCompacted?.();
     this.#selection = session.selection;
   }
 
@@ -190,6 +191,7 @@ export class Exchange implements Ticking, Attempting {
       envelope,
       session: session.id,
       selector: this.#options.selector,
+      agentName: session.agentName(this.#req.headers['x-claude-code-agent-id']),
     });
     this.#facts = facts;
     if (answerLocally(this.#snapshot, this.#selection, facts, envelope, this.reply)) {
@@ -282,7 +284,7 @@ export class Exchange implements Ticking, Attempting {
       path: pathOf(this.#options.path),
       class: this.#facts?.class,
       slot: this.#plan?.slot ?? this.#facts?.slot,
-      agentType: this.#facts?.agentType,
+      agentType: this.#facts?.agentName ?? this.#facts?.agentType,
       promptId: this.#facts?.promptId,
       requestedModel: this.#envelope?.model,
       profile: target?.profile,

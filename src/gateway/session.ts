@@ -27,7 +27,10 @@ export class Session {
   readonly label: string;
   readonly startedAtMs: number;
   readonly counters: SessionCounters;
+  readonly #agentNames = new Map<string, string>();
   selection: Selection;
+  /** A switch that waits for it: called before the first request behind a compaction is pinned. */
+  onCompacted: (() => void) | undefined;
   /** Process id of the client, once it runs. */
   pid: number | undefined;
   /** The client's own session id, last seen; changes on `/clear`. */
@@ -56,7 +59,23 @@ export class Session {
       lastAtMs: undefined,
     };
   }
+
+  /** The client's headers call every agent of the user's own `custom`; its hook tells the name before the first request. */
+  nameAgent(id: string, name: string): void {
+    const names = this.#agentNames;
+    names.delete(id);
+    if (names.size >= MAX_AGENTS) names.delete(names.keys().next().value as string);
+    names.set(id, name);
+  }
+
+  /** Name of the agent with this id of the client's. */
+  agentName(id: string | string[] | undefined): string | undefined {
+    return typeof id === 'string' ? this.#agentNames.get(id) : undefined;
+  }
 }
+
+/** Agents whose names are kept in mind: those that may still run. */
+const MAX_AGENTS = 512;
 
 /** The sessions of one gateway. */
 export class SessionTable {

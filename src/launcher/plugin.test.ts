@@ -18,9 +18,11 @@ it('the plugin is for the user only, because its hook holds a token', () => {
     expect(statSync(join(root, 'p', name)).mode & 0o077).toBe(0);
   }
   const hooks = JSON.parse(readFileSync(join(root, 'p/hooks/hooks.json'), 'utf8'));
-  expect(hooks.hooks.UserPromptSubmit[0].hooks).toEqual([
-    { type: 'http', url: HTTP.url, headers: { authorization: 'Bearer the-token' }, timeout: 5 },
-  ]);
+  const handler = { type: 'http', url: HTTP.url, headers: { authorization: 'Bearer the-token' }, timeout: 5 };
+  expect(hooks.hooks).toEqual({
+    UserPromptSubmit: [{ hooks: [handler] }],
+    SubagentStart: [{ hooks: [handler] }],
+  });
 });
 
 it('the token is in the hook and nowhere else', () => {

@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { HookEndpoint } from './request.ts';
 
-/** How a prompt reaches midswap before the model sees it. */
+/**
+ * What the client tells: prompts before the model sees them, and the name of an agent before its first request. Only
+ * events that the client knows, since it stops at a dialog for any other.
+ */
+const HOOK_EVENTS = ['UserPromptSubmit', 'SubagentStart'] as const;
+
+/** How that reaches midswap. */
 export type PromptHook =
   | ({ readonly kind: 'http' } & HookEndpoint)
   /** A shell command; it gets the hook's JSON on stdin. */
@@ -43,7 +49,9 @@ export function pluginFiles({ hook, version }: PluginOptions): Record<string, st
   const manifest = { name: 'midswap', version, description: 'Change the model behind this session.' };
   return {
     '.claude-plugin/plugin.json': toJson(manifest),
-    'hooks/hooks.json': toJson({ hooks: { UserPromptSubmit: [{ hooks: [handler] }] } }),
+    'hooks/hooks.json': toJson({
+      hooks: Object.fromEntries(HOOK_EVENTS.map((event) => [event, [{ hooks: [handler] }]])),
+    }),
     'commands/use.md': command(
       'Change the model behind this session',
       'REF [--slot SLOT] [--dry-run] | --undo',

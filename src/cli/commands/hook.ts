@@ -12,42 +12,39 @@ const MAX_INPUT_BYTES = 16 << 20;
 const ANSWER_TIMEOUT_MS = 3_000;
 
 /**
- * The client's `UserPromptSubmit` hook: its JSON on stdin, the answer on stdout. A prompt that is not for midswap is
- * let through without asking anybody, and so is everything when the input cannot be read: a hook must never stand
+ * The client's hooks where they are a command: its JSON on stdin, the answer on stdout. A prompt that is not for midswap
+ * is let through without asking anybody, and so is everything when the input cannot be read: a hook must never stand
  * between the user and the model. Always exits with 0, which is what makes the client read the answer.
  */
 export async function hookPrompt(app: App): Promise<number> {
-  const input = await readAll(app.streams.in);
-  const prompt = promptOf(input);
-  if (prompt === undefined || parsePromptCommand(prompt) === undefined) return 0;
-  app.streams.out.write(`${JSON.stringify(await ask(app, prompt))}\n`);
+  const { prompt, hook_event_name: event, agent_id, agent_type } = objectOf(await readAll(app.streams.in));
+  if (event === 'SubagentStart')
+    await ask(app, { hook_event_name: event, agent_id, agent_type }).catch(() => undefined);
+  if (typeof prompt !== 'string' || parsePromptCommand(prompt) === undefined) return 0;
+  const answer = await ask(app, { prompt }).catch((thrown): HookAnswer => stop(errorLine(thrown)));
+  app.streams.out.write(`${JSON.stringify(answer)}\n`);
   return 0;
 }
 
-async function ask(app: App, prompt: string): Promise<HookAnswer> {
-  try {
-    const session = app.machine.env[SESSION_VARIABLE];
-    const endpoint = session === undefined ? undefined : findOwnEndpoint(app.stateDir(), session);
-    if (session === undefined || endpoint === undefined) {
-      return stop('midswap: this client was not started by midswap, or its gateway is gone. Start one with: midswap');
-    }
-    const path = `/sessions/${session}/hook/prompt`;
-    return await callControl<HookAnswer>(endpoint, 'POST', path, { prompt }, ANSWER_TIMEOUT_MS);
-  } catch (thrown) {
-    return stop(errorLine(thrown));
+async function ask(app: App, input: Readonly<Record<string, unknown>>): Promise<HookAnswer> {
+  const session = app.machine.env[SESSION_VARIABLE];
+  const endpoint = session === undefined ? undefined : findOwnEndpoint(app.stateDir(), session);
+  if (session === undefined || endpoint === undefined) {
+    return stop('midswap: this client was not started by midswap, or its gateway is gone. Start one with: midswap');
   }
+  return callControl<HookAnswer>(endpoint, 'POST', `/sessions/${session}/hook/prompt`, input, ANSWER_TIMEOUT_MS);
 }
 
 function stop(stopReason: string): HookAnswer {
   return { continue: false, stopReason };
 }
 
-function promptOf(input: string): string | undefined {
+function objectOf(input: string): Readonly<Record<string, unknown>> {
   try {
-    const { prompt } = JSON.parse(input) as { prompt?: unknown };
-    return typeof prompt === 'string' ? prompt : undefined;
+    const value: unknown = JSON.parse(input);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 
