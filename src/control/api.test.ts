@@ -46,6 +46,8 @@ const ROUTES: readonly [method: string, path: string, body?: string][] = [
   ['GET', '/control/v1/aliases'],
   ['GET', '/control/v1/models'],
   ['GET', '/control/v1/events'],
+  ['GET', '/control/v1/admin/cache'],
+  ['DELETE', '/control/v1/admin/cache'],
   ['GET', '/control/v1/sessions'],
   ['POST', '/control/v1/sessions/use-all', '{"reference":"beta"}'],
   ['GET', '/control/v1/sessions/ID'],
@@ -304,5 +306,15 @@ describe('what is shown', () => {
     ]);
     const models = await callControl<{ model: string }[]>(gateway.endpoint, 'GET', '/models');
     expect(models.map(({ model }) => model)).toContain('beta-small');
+  });
+});
+
+describe('the kept answers', () => {
+  it('are counted and forgotten', async () => {
+    const token = bearer('T'.repeat(43));
+    const stats = await ask('GET', '/control/v1/admin/cache', token);
+    expect(JSON.parse(stats.text)).toMatchObject({ enabled: true, entries: 2, bytes: 300, hits: 5 });
+    const cleared = await ask('DELETE', '/control/v1/admin/cache', token);
+    expect([cleared.status, JSON.parse(cleared.text)]).toEqual([200, { cleared: 2 }]);
   });
 });

@@ -4,6 +4,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Mount } from '../gateway/gateway.ts';
 import type { Session, SessionTable } from '../gateway/session.ts';
+import type { CacheStats } from './contract.ts';
 import type { SessionControl } from './sessions.ts';
 
 export interface ControlOptions {
@@ -22,6 +23,10 @@ export interface ControlOptions {
   active(): number;
   /** Why the configuration as it is now is not the one in force, if so. */
   configFault(): string | undefined;
+  /** Kept answers: how many, how large, how often they were used. */
+  cacheStats(): CacheStats;
+  /** Forgets them; how many there were. */
+  clearCache(): number;
   nowMs(): number;
   /** Ends a session that has been drained: its client, or the session alone where there is none. */
   stop(session: Session): void;

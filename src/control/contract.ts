@@ -27,6 +27,22 @@ export interface GatewayInfo {
   readonly configFault: string | null;
 }
 
+/** `GET /admin/cache`: the answers that the gateway keeps. */
+export interface CacheStats {
+  /** False where no request has used it yet, or the configuration switches it off. */
+  readonly enabled: boolean;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly stored: number;
+}
+
+/** `DELETE /admin/cache`. */
+export interface CacheCleared {
+  readonly cleared: number;
+}
+
 /** Where a slot goes at the moment. `model: null` sends the name that the client asked for. */
 export interface SlotInfo {
   readonly slot: Slot;

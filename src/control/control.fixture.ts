@@ -111,6 +111,7 @@ export function sampleRecord(session: string, more: Partial<ExchangeRecord> = {}
     failure: undefined,
     message: undefined,
     attempts: [],
+    cached: false,
     usage: { ...emptyUsage(), inputTokens: 1_000, cacheReadTokens: 80_000, outputTokens: 500 },
     requestBytes: 1,
     firstTokenMs: 1,
@@ -151,6 +152,8 @@ export async function startControl(gatewayId = 'gwtest'): Promise<RunningControl
     startedAtMs: 999_000,
     host: () => '127.0.0.1',
     active: () => 0,
+    cacheStats: () => ({ enabled: true, entries: 2, bytes: 300, hits: 5, misses: 7, stored: 3 }),
+    clearCache: () => 2,
     configFault: () => undefined,
     stop: (session) => {
       stopped.push(session);

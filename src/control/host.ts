@@ -75,6 +75,8 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     startedAtMs,
     host: () => bound.host,
     active: () => gateway.active,
+    cacheStats: () => gateway.cacheStats,
+    clearCache: () => gateway.clearCache(),
     configFault: () => configFault,
     stop: (session) =>
       session.pid !== undefined && options.stopClient ? options.stopClient(session) : closeSession(session),

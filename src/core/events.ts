@@ -41,6 +41,8 @@ export interface ExchangeRecord {
   readonly failure: FailureClass | undefined;
   readonly message: string | undefined;
   readonly attempts: readonly AttemptRecord[];
+  /** A kept answer was given: no upstream was asked, and nothing was used. */
+  readonly cached: boolean;
   readonly usage: Usage;
   readonly requestBytes: number;
   readonly firstTokenMs: number | undefined;

@@ -61,6 +61,7 @@ export class Exchange implements Ticking, Attempting {
   #firstContentMs: number | undefined;
   readonly #abort = new AbortController();
   #local = false;
+  #cached = false;
 
   constructor(
     gateway: GatewayCore,
@@ -204,8 +205,16 @@ export class Exchange implements Ticking, Attempting {
       this.#local = true;
       return estimateCount(facts, this.reply, this.routeHeaders(plan.targets[0]));
     }
+    const { cache } = this.#snapshot;
+    const keeping = cache && (await gateway.answers.open(cache, envelope, facts, gateway));
+    if (keeping?.replay(plan.targets[0], this.reply, this.routeHeaders(plan.targets[0]), gateway.mintId('msg'))) {
+      this.#cached = true;
+      this.#last = plan.targets[0];
+      return;
+    }
     const fault = await attemptAll(this, plan);
     this.#fault = fault;
+    if (!fault && this.#last && !this.#abort.signal.aborted) keeping?.store(this.#last);
     if (!fault || this.#abort.signal.aborted) return;
     if (this.isCount && this.#last && !this.#last.quirks.anthropicGenuine) {
       return estimateCount(facts, this.reply, this.routeHeaders(this.#last));
@@ -297,6 +306,7 @@ export class Exchange implements Ticking, Attempting {
       failure: this.#fault?.class,
       message: this.#fault?.message ?? this.#error?.message,
       attempts: this.#attempts,
+      cached: this.#cached,
       usage: this.#usage,
       requestBytes: this.#envelope?.raw.length ?? 0,
       firstTokenMs: this.#firstContentMs,

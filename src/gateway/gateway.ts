@@ -5,8 +5,10 @@ import type { Bus } from '../core/bus.ts';
 import type { UpstreamFault } from '../core/failure.ts';
 import { idMinter, type MintId, shortId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import type { CacheStats } from '../policy/response-cache.ts';
 import { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import { Admission } from './admission.ts';
+import { AnswerStore } from './cache.ts';
 import { HealthStore } from './health.ts';
 import { ProvenanceStore } from './provenance.ts';
 import { createServer, type GatewayServer } from './server.ts';
@@ -53,6 +55,7 @@ export interface GatewayCore {
   readonly chatHistory: ChatHistoryCache;
   readonly health: HealthStore;
   readonly admission: Admission;
+  readonly answers: AnswerStore;
   readonly mintId: MintId;
   /** Whether the value is a secret of this gateway, and so not a login of the client's. */
   readonly isToken: (value: string) => boolean;
@@ -70,6 +73,10 @@ export interface Gateway {
   readonly active: number;
   /** Address once it listens. Port 0 takes a free one. Rejects with `port_taken`. */
   listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  /** The kept answers. */
+  readonly cacheStats: CacheStats;
+  /** Forgets all kept answers; how many there were. */
+  clearCache(): number;
   /** Takes no new requests and waits until the running ones are over, at most this long. */
   drain(timeoutMs: number): Promise<void>;
   /** Ends everything at once. */
@@ -92,6 +99,7 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly chatHistory = new ChatHistoryCache();
   readonly health = new HealthStore();
   readonly admission = new Admission();
+  readonly answers = new AnswerStore();
   readonly mintId: MintId = idMinter((count) => randomBytes(count));
   readonly isToken = (value: string) => this.sessions.bySecret(value.split(':', 1)[0] as string) !== undefined;
   #snapshot: Snapshot;
@@ -119,6 +127,14 @@ class LocalGateway implements Gateway, GatewayCore {
 
   get active(): number {
     return this.#server.active;
+  }
+
+  get cacheStats(): CacheStats {
+    return this.answers.stats;
+  }
+
+  clearCache(): number {
+    return this.answers.clear();
   }
 
   listen(host: string, port: number): Promise<{ host: string; port: number }> {

@@ -18,6 +18,8 @@ export class Reply {
   #state: CommitState = 'pristine';
   #lastWriteMs = 0;
   #status = 0;
+  /** Sees what is sent, pings left out. */
+  tap: ((bytes: Buffer) => void) | undefined;
 
   constructor(res: ServerResponse, requestId: string) {
     this.#res = res;
@@ -56,6 +58,7 @@ export class Reply {
   /** False when the client reads slower than the upstream sends: wait for `onDrain`. */
   write(bytes: Buffer, nowMs: number): boolean {
     this.#lastWriteMs = nowMs;
+    this.tap?.(bytes);
     return this.#res.write(bytes);
   }
 
@@ -65,12 +68,14 @@ export class Reply {
 
   ping(): void {
     if (this.#state !== 'opened' && this.#state !== 'streaming') return;
-    this.write(PING, performance.now());
+    this.#lastWriteMs = performance.now();
+    this.#res.write(PING);
   }
 
   end(bytes?: Buffer): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    if (bytes) this.tap?.(bytes);
     this.#res.end(bytes);
   }
 
