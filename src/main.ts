@@ -107,6 +107,8 @@ async function createApp(): Promise<App> {
     keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine),
     planChange: (change, variables) => planOwnChange(wiring, change, variables),
     readShared: async (file, text) => (await import('./config/profile-share.ts')).readShared(file, text),
+    planImport: async (options) => (await import('./config/import/index.ts')).planImport({ ...machine, ...options }),
+    importable: async () => (await import('./config/import/index.ts')).RIVALS,
     trial: (configuration, reference) => tryOnce(configuration, reference),
     configSchema: async () => (await import('./config/schema.ts')).configJsonSchema(),
     isPlainCommand: async (args) => (await import('./launcher/claude-arguments.ts')).isPlainCommand(args),

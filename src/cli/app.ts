@@ -36,6 +36,10 @@ export interface App {
     file: string,
     text: string,
   ): Promise<readonly { readonly path: readonly (string | number)[]; readonly value: unknown }[]>;
+  /** What another tool's configuration comes to here; nothing is changed. Throws `usage`, `config_unreadable`. */
+  planImport(options: ImportOptions): Promise<ImportPlan>;
+  /** Tools that can be imported from. */
+  importable(): Promise<readonly { readonly id: string; readonly title: string; readonly places: readonly string[] }[]>;
   /** One small request to where a reference leads. Throws what the reference grammar throws, and `no_credential`. */
   trial(configuration: Configuration, reference: string): Promise<Trial>;
   /** JSON Schema of the configuration file. */
@@ -72,6 +76,35 @@ export interface PlannedChange {
   /** What it comes to. */
   readonly configuration: Configuration;
   apply(): Promise<void>;
+}
+
+export interface ImportOptions {
+  readonly rival: string;
+  readonly path?: string;
+  /** Keep keys that stand in plain text there. */
+  readonly keys: boolean;
+  readonly force: boolean;
+  /** Put before every name. */
+  readonly rename?: string;
+}
+
+/** What an import would do; see `apply`. */
+export interface ImportPlan {
+  readonly title: string;
+  readonly sources: readonly string[];
+  readonly file: string;
+  /** For people: keys are masked. */
+  readonly before: string | undefined;
+  readonly after: string;
+  readonly changes: boolean;
+  readonly secrets: readonly { readonly name: string; readonly path: string }[];
+  readonly conflicts: readonly { readonly path: string; readonly reason: string }[];
+  readonly notes: readonly { readonly path: string; readonly reason: string }[];
+  /** All of it, or nothing. */
+  apply(): Promise<{
+    readonly changed: boolean;
+    readonly stored: readonly { readonly name: string; readonly kept: 'keychain' | 'file' }[];
+  }>;
 }
 
 /** Keys by name, in the keychain where there is one, else in a file. */

@@ -121,6 +121,27 @@ export const COMMANDS: readonly Command[] = [
       (await import('./commands/profile-change.ts')).alias(app, out, words, options),
   },
   {
+    name: 'import',
+    args: '[tool] [path]',
+    summary: "read another tool's configuration, show what it comes to, and take it over",
+    options: [
+      ['--dry-run', 'show the change and make none'],
+      ['--yes', 'without asking; keys in plain text are kept as secrets'],
+      ['--no-keys', 'leave keys that stand in plain text where they are'],
+      ['--rename <prefix>', 'put this before every name that is imported'],
+      ['--force', 'write over names that are there already'],
+    ],
+    examples: [
+      'import',
+      'import ccr --dry-run',
+      'import litellm ./litellm_config.yaml',
+      'import free-claude-code ~/free-claude-code/.env --rename fcc',
+      'import cc-switch --yes --json',
+    ],
+    run: async (app, out, [tool, path], options) =>
+      (await import('./commands/import.ts')).importFrom(app, out, tool, path, options),
+  },
+  {
     name: 'keys',
     args: '[words...]',
     summary: 'keep, list and forget the keys of providers; a key is pasted or piped, never an argument',
