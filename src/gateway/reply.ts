@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { errorEnvelope, type MidswapError } from '../core/errors.ts';
 import type { UpstreamFault } from '../core/failure.ts';
+import { ChunkedWriter } from './chunked-writer.ts';
 
 /**
  * How far an answer has gone. `pristine`: nothing was sent, everything is possible. `opened`: a slow upstream, status
@@ -15,6 +16,7 @@ const JSON_TYPE = 'application/json';
 export class Reply {
   readonly requestId: string;
   readonly #res: ServerResponse;
+  readonly #body: ChunkedWriter;
   #state: CommitState = 'pristine';
   #lastWriteMs = 0;
   #status = 0;
@@ -23,6 +25,7 @@ export class Reply {
 
   constructor(res: ServerResponse, requestId: string) {
     this.#res = res;
+    this.#body = new ChunkedWriter(res);
     this.requestId = requestId;
     res.on('error', () => {});
   }
@@ -59,24 +62,24 @@ export class Reply {
   write(bytes: Buffer, nowMs: number): boolean {
     this.#lastWriteMs = nowMs;
     this.tap?.(bytes);
-    return this.#res.write(bytes);
+    return this.#body.write(bytes);
   }
 
   onDrain(then: () => void): void {
-    this.#res.once('drain', then);
+    this.#body.onDrain(then);
   }
 
   ping(): void {
     if (this.#state !== 'opened' && this.#state !== 'streaming') return;
     this.#lastWriteMs = performance.now();
-    this.#res.write(PING);
+    this.#body.write(PING);
   }
 
   end(bytes?: Buffer): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     if (bytes) this.tap?.(bytes);
-    this.#res.end(bytes);
+    this.#body.end(bytes);
   }
 
   /** A complete answer. */
