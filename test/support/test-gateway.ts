@@ -21,9 +21,15 @@ export interface TestProvider {
   readonly model?: string | null;
   readonly timeouts?: Partial<Timeouts>;
   readonly fallback?: readonly string[];
+  readonly fallbackOn?: Profile['fallbackOn'];
+  /** Proxy URL. */
+  readonly proxy?: string;
+  /** Limits, repeats, breaker and rotation of the provider. */
+  readonly policy?: Pick<Provider, 'limits' | 'retry' | 'breaker' | 'rotateAfter'>;
 }
 
 export interface TestGateway {
+  readonly bus: Bus;
   readonly gateway: Gateway;
   readonly port: number;
   /** One record for every finished exchange. */
@@ -64,6 +70,7 @@ export async function startGateway(
   const { port } = await gateway.listen('127.0.0.1', 0);
   onTestFinished(() => gateway.close());
   return {
+    bus,
     gateway,
     port,
     records,
@@ -97,6 +104,7 @@ export function snapshotOf(
       docs: undefined,
       timeouts: target.timeouts,
       patches: [],
+      ...providers[name]?.policy,
     };
     const profile: Profile = {
       name,
@@ -106,6 +114,7 @@ export function snapshotOf(
       fallbackTarget: target,
       unusable: undefined,
       fallback: providers[name]?.fallback ?? [],
+      ...(providers[name]?.fallbackOn ? { fallbackOn: providers[name].fallbackOn } : {}),
     };
     return { name, provider, profile };
   });
@@ -156,5 +165,6 @@ function targetFor(name: string, providers: Readonly<Record<string, TestProvider
     patches: [],
     profile: name,
     timeouts: { connectMs: 2_000, firstByteMs: 5_000, idleMs: 5_000, ...given.timeouts },
+    ...(given.proxy === undefined ? {} : { proxy: new Secret(given.proxy, `test:${name}`) }),
   };
 }
