@@ -35,6 +35,8 @@ export interface ExchangeRecord {
   readonly provider: string | undefined;
   readonly model: string | undefined;
   readonly reason: RouteReason | undefined;
+  /** The plan's first target, where it is not the one that was tried last. */
+  readonly firstChoice?: { readonly provider: string; readonly model: string };
   readonly stream: boolean;
   readonly status: number;
   readonly outcome: Outcome;

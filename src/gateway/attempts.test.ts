@@ -32,6 +32,7 @@ function exchange(script: Script, health = new HealthStore(), given: Partial<Att
     signal: abort.signal,
     fallbackOn: undefined,
     resilienceOf: () => ({}),
+    passOver: () => {},
     canMove: () => !abort.signal.aborted,
     modelOf: () => 'model',
     async attempt(to: Target, { keyIndex, withoutThinking }: AttemptOptions) {

@@ -26,6 +26,8 @@ export interface Attempting {
   modelOf(target: Target): string;
   resilienceOf(target: Target): Resilience;
   attempt(target: Target, options: AttemptOptions): Promise<UpstreamFault | undefined>;
+  /** This target failed again and again and is left alone for a while. */
+  passOver(target: Target): void;
 }
 
 export interface AttemptOptions {
@@ -46,7 +48,10 @@ export async function attemptAll(exchange: Attempting, plan: RoutePlan): Promise
     const others = i + 1 < plan.targets.length;
     // A place to move to that cannot even be asked must not hide why the first choice failed.
     if (i > 0 && target.credential.kind === 'missing') continue;
-    if ((others || i > 0) && !breakerOf(exchange, target).allow(performance.now())) continue;
+    if ((others || i > 0) && !breakerOf(exchange, target).allow(performance.now())) {
+      exchange.passOver(target);
+      continue;
+    }
     const fault = await attemptGuarded(exchange, target, others);
     if (!fault) return undefined;
     const unasked = i > 0 && fault.class === 'credential' && fault.upstreamStatus === undefined;

@@ -50,6 +50,7 @@ export class Exchange implements Ticking, Attempting {
   readonly #startedAtMs = Date.now();
   readonly #startedMs = performance.now();
   readonly #attempts: AttemptRecord[] = [];
+  readonly #passedOver: string[] = [];
   #envelope: Envelope | undefined;
   #facts: RequestFacts | undefined;
   #plan: RoutePlan | undefined;
@@ -170,10 +171,20 @@ export class Exchange implements Ticking, Attempting {
       'x-midswap-rule',
       visible(`${this.#plan?.reason.rule}: ${this.#plan?.reason.detail}`),
       'x-midswap-attempts',
-      String(this.#attempts.length + (this.#current ? 1 : 0)),
+      visible(this.#describeAttempts()),
       'x-midswap-request-id',
       this.reply.requestId,
     ];
+  }
+
+  /** `1`, or `2 (deepseek/deepseek-chat: overloaded 529)`: how many, and what did not work. */
+  #describeAttempts(): string {
+    const count = this.#attempts.length + (this.#current ? 1 : 0);
+    const failed = this.#attempts.flatMap(({ provider, model, failure, status }) =>
+      failure === undefined ? [] : [`${provider}/${model}: ${failure}${status === undefined ? '' : ` ${status}`}`],
+    );
+    const all = [...this.#passedOver.map((name) => `${name}: left alone`), ...failed];
+    return all.length === 0 ? String(count) : `${count} (${all.join(', ')})`;
   }
 
   async #straightThrough(): Promise<void> {
@@ -235,6 +246,10 @@ export class Exchange implements Ticking, Attempting {
     return result.fault;
   }
 
+  passOver(target: Target): void {
+    this.#passedOver.push(`${target.provider}/${this.modelOf(target)}`);
+  }
+
   canMove(): boolean {
     return !this.#abort.signal.aborted && (this.reply.state === 'pristine' || this.reply.state === 'opened');
   }
@@ -286,6 +301,7 @@ export class Exchange implements Ticking, Attempting {
 
   #record(): ExchangeRecord {
     const target = this.#last;
+    const first = target && this.#plan?.targets[0];
     return {
       requestId: this.reply.requestId,
       session: this.session.id,
@@ -300,6 +316,7 @@ export class Exchange implements Ticking, Attempting {
       provider: target?.provider,
       model: target && this.modelOf(target),
       reason: this.#plan?.reason,
+      ...(first && first !== target ? { firstChoice: { provider: first.provider, model: this.modelOf(first) } } : {}),
       stream: this.#envelope?.stream ?? false,
       status: this.reply.status,
       outcome: this.#outcome(),

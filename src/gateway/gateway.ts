@@ -67,6 +67,7 @@ export interface GatewayCore {
 export interface Gateway {
   readonly id: string;
   readonly sessions: SessionTable;
+  readonly health: HealthStore;
   /** Assigning swaps the configuration atomically; running exchanges keep theirs. */
   snapshot: Snapshot;
   /** Exchanges that are running. */

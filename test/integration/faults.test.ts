@@ -468,8 +468,8 @@ describe('a proxy that dies', () => {
         let passed = 0;
         onward.on('data', (chunk: Buffer) => {
           passed += chunk.length;
-          client.write(chunk.subarray(0, 1_000), () => {
-            if (passed >= 1_000) setTimeout(() => client.resetAndDestroy(), 5);
+          client.write(chunk.subarray(0, 850), () => {
+            if (passed >= 850) setTimeout(() => client.resetAndDestroy(), 5);
           });
         });
       });
