@@ -50,7 +50,7 @@ function readProviders(draft: ImportDraft, root: Fields): Map<string, Upstream> 
       path: `${path}.api_base_url`,
       url: textOf(fields.api_base_url) ?? '',
       // Without the transformer it speaks what the address ends with.
-      protocol: used.includes('anthropic') ? 'anthropic-messages' : undefined,
+      protocol: used.some(isPlain) ? 'anthropic-messages' : undefined,
       key: draft.key(fields.api_key, name, `${path}.api_key`),
     });
     if (!upstream) continue;
@@ -68,7 +68,7 @@ function readTransformers(draft: ImportDraft, value: unknown, path: string): str
     listOf(list).flatMap((one) => textOf(Array.isArray(one) ? one[0] : one)?.toLowerCase() ?? []);
   const all = fieldsOf(value);
   for (const [key, inner] of entriesOf(value)) {
-    const used = names(key === 'use' ? inner : fieldsOf(inner)?.use).filter((name) => name !== 'anthropic');
+    const used = names(key === 'use' ? inner : fieldsOf(inner)?.use).filter((name) => !isPlain(name));
     if (used.length > 0)
       draft.note(
         `${path}.${key}`,
@@ -76,6 +76,11 @@ function readTransformers(draft: ImportDraft, value: unknown, path: string): str
       );
   }
   return names(all?.use);
+}
+
+/** Its transformer for servers that speak Messages: nothing is transformed. */
+function isPlain(transformer: string): boolean {
+  return /^anthropic$/.test(transformer);
 }
 
 function readRouter(draft: ImportDraft, router: Fields, providers: ReadonlyMap<string, Upstream>): void {

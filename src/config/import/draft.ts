@@ -5,6 +5,7 @@ import { excerpt } from '../../core/redact.ts';
 import { Secret } from '../../core/secret.ts';
 import { isSlot } from '../../core/slot.ts';
 import type { Endpoint, ProtocolId } from '../../core/target.ts';
+import { isLoopback } from '../endpoints.ts';
 import type { RawProfile, RawProvider } from '../schema.ts';
 import type { DraftOptions, Imported, ImportedSecret, ImportNote } from './rival.ts';
 import type { Fields } from './source-text.ts';
@@ -151,10 +152,13 @@ export class ImportDraft {
     return provider === undefined ? undefined : this.#withKey(provider, wish);
   }
 
-  /** Keeps a proxy for a provider; as a secret where it holds a password. */
+  /** Keeps a proxy for a provider that is not on this machine; as a secret where it holds a password. */
   proxy(provider: string, text: string, path: string): void {
     const url = URL.parse(text);
-    const reference = url?.username || url?.password ? this.secret(text, `${provider}-proxy`, path) : text;
+    const place = this.#providers[provider];
+    const entry = findProvider(provider);
+    if (place?.base_url === undefined ? entry && isLocal(entry) : isLoopback(place.base_url)) return;
+    const reference = url?.username || url?.password ? this.secret(text, 'proxy', path) : text;
     if (reference === undefined) return;
     if (this.#options.prefix !== undefined && !this.#providers[provider]) {
       this.note(path, `a proxy belongs to the provider "${provider}", which is not touched`);

@@ -108,7 +108,7 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
   const file = paths.configFile;
   const before = readRegularFile(file, LIMIT, options.platform)?.text;
   const own = await ownConfig(file, before);
-  const merge = mergeImport(own, imported, options.force === true);
+  const merge = mergeImport(own, imported, { force: options.force === true, renamed: rename !== undefined });
   const start = before ?? NEW_FILE;
   const after = await changedText(file, start, (edit) => applyChanges(edit, merge.changes));
   const masked = (text: string): string => redact(text, literalsOf(own));

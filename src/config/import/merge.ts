@@ -25,7 +25,11 @@ const WHOLE = ['profiles', 'aliases', 'model_map'] as const;
  * What has to change in the user's configuration. What is there already and is the same is no change; what is there and
  * is something else is a conflict, and with `force` it is replaced. Settings without a name stay the user's own.
  */
-export function mergeImport(own: RawConfig, { config, heads }: Imported, force: boolean): Merge {
+export function mergeImport(
+  own: RawConfig,
+  { config, heads }: Imported,
+  { force, renamed }: { readonly force: boolean; readonly renamed: boolean },
+): Merge {
   const changes: Change[] = [];
   const conflicts: ImportNote[] = [];
   const notes: ImportNote[] = [];
@@ -43,8 +47,9 @@ export function mergeImport(own: RawConfig, { config, heads }: Imported, force: 
         put(['providers', name, ...path], valueAt(mine, path), value, true);
   }
   for (const map of WHOLE) {
+    // What the client asks for has its names from the client: another one would mean nothing.
     for (const [name, value] of Object.entries(config[map] ?? {}))
-      put([map, name], entryOf(own[map], name), value, true);
+      put([map, name], entryOf(own[map], name), value, map !== 'model_map' || !renamed);
   }
   for (const [key, value] of Object.entries(config.routing ?? {})) {
     put(['routing', key], (own.routing as Readonly<Record<string, unknown>> | undefined)?.[key], value, false);

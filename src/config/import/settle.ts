@@ -24,11 +24,25 @@ export function settle(imported: Imported): Imported {
   const notes: ImportNote[] = [...imported.notes];
   for (;;) {
     const [first] = faultsOf(config);
-    if (!first) return { ...imported, config, notes };
+    if (!first) return { ...imported, config, ...neededSecrets(imported, config, notes) };
     const cut = cutAt(config, first.path);
     notes.push({ path: pathText(cut.path), reason: `left out: ${first.what}` });
     config = cut.config;
   }
+}
+
+/** The keys that something refers to; of the others the user is told. */
+function neededSecrets(
+  { secrets }: Imported,
+  config: RawConfig,
+  notes: readonly ImportNote[],
+): Pick<Imported, 'secrets' | 'notes'> {
+  const text = JSON.stringify(config);
+  const isNeeded = ({ name }: Imported['secrets'][number]): boolean =>
+    text.includes(JSON.stringify(`keychain:${name}`));
+  const unneeded = secrets.filter((secret) => !isNeeded(secret));
+  const reason = 'a key of something that is not carried over';
+  return { secrets: secrets.filter(isNeeded), notes: [...notes, ...unneeded.map(({ path }) => ({ path, reason }))] };
 }
 
 /** What keeps it from being a valid configuration, with the path of each. */
