@@ -21,15 +21,25 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'use',
     args: '[reference]',
-    summary: 'switch a running session to a profile, an alias or provider:model',
+    summary: 'switch a running session to a profile, an alias or provider:model; alone, show the choices',
     options: [
       ['--session <id>', 'the session: its id, the start of it, or the pid of its client'],
       ['--all', 'every session that can be switched'],
       ['--slot <slot>', 'one slot only: opus, sonnet, haiku, fable, subagent, classifier'],
-      ['--undo', 'back to what was selected before'],
+      ['--at-compaction', 'when the client compacts the conversation, which has no prompt cache then anyway'],
+      ['--for <time>', 'back by itself after 30m, 2h, 1h30m'],
+      ['--undo', 'back to what was selected before; takes back a switch that waits'],
       ['--dry-run', 'tell what the switch would mean and change nothing'],
     ],
-    examples: ['use deepseek', 'use deepseek:deepseek-reasoner --slot opus', 'use --undo', 'use max --dry-run'],
+    examples: [
+      'use',
+      'use deepseek',
+      'use deepseek:deepseek-reasoner --slot opus',
+      'use deepseek --for 30m',
+      'use max --at-compaction',
+      'use --undo',
+      'use max --dry-run',
+    ],
     run: async (app, out, [reference], options) =>
       (await import('./commands/use.ts')).use(app, out, reference, {
         session: text(options.session),
@@ -37,6 +47,8 @@ export const COMMANDS: readonly Command[] = [
         slot: text(options.slot),
         undo: options.undo === true,
         dryRun: options.dryRun === true,
+        atCompaction: options.atCompaction === true,
+        for: text(options.for),
       }),
   },
   {
@@ -46,6 +58,8 @@ export const COMMANDS: readonly Command[] = [
     options: [
       ['--yes', 'kill without asking'],
       ['--slot <slot>', 'with use: one slot only'],
+      ['--at-compaction', 'with use: when the client compacts the conversation'],
+      ['--for <time>', 'with use: back by itself after that time'],
       ['--undo', 'with use: back to what was selected before'],
       ['--dry-run', 'with use: tell and change nothing'],
     ],
@@ -63,6 +77,8 @@ export const COMMANDS: readonly Command[] = [
         slot: text(options.slot),
         undo: options.undo === true,
         dryRun: options.dryRun === true,
+        atCompaction: options.atCompaction === true,
+        for: text(options.for),
       }),
   },
   {

@@ -54,6 +54,7 @@ const ROUTES: readonly [method: string, path: string, body?: string][] = [
   ['POST', '/control/v1/sessions/ID/use', '{"reference":"beta"}'],
   ['GET', '/control/v1/sessions/ID/events'],
   ['GET', '/control/v1/sessions/ID/statusline'],
+  ['GET', '/control/v1/sessions/ID/choices'],
   ['POST', '/control/v1/sessions/ID/hook/prompt', '{"prompt":"swap beta"}'],
   ['DELETE', '/control/v1/sessions/ID'],
   ['GET', '/control/v1/nothing'],

@@ -78,6 +78,10 @@ export interface SessionInfo {
   /** When the present selection was made. */
   readonly sinceMs: number;
   readonly canUndo: boolean;
+  /** Where it goes at its next compaction, if a switch waits for that. */
+  readonly waiting: string | null;
+  /** When it goes back to what was selected before, if it does by itself. */
+  readonly untilMs: number | null;
   /** Slot of the last main request. Null before the first. */
   readonly activeSlot: Slot | null;
   /** What the conversation weighs: input and output tokens of the last main request. Null before the first. */
@@ -102,6 +106,10 @@ export interface UseRequest {
   readonly undo?: boolean;
   /** Tells what a switch would mean and changes nothing. */
   readonly dryRun?: boolean;
+  /** Not now but when the client compacts the conversation. */
+  readonly atCompaction?: boolean;
+  /** Back to what was selected before after these milliseconds. */
+  readonly forMs?: number;
 }
 
 export interface UseResult {
@@ -113,6 +121,12 @@ export interface UseResult {
   readonly to: string;
   readonly slots: readonly SlotInfo[];
   readonly effect: SwitchEffect;
+  /** Where the session goes at its next compaction; then `changed` is false and `to` is that. */
+  readonly waiting: string | null;
+  /** When it goes back by itself. */
+  readonly untilMs: number | null;
+  /** `undo` took back a switch that waited, and nothing else. */
+  readonly takenBack?: string;
 }
 
 /** What is known of a switch's consequences; null is unknown, never guessed. */
@@ -151,6 +165,13 @@ export interface ProfileInfo {
 export interface AliasInfo {
   readonly name: string;
   readonly reference: string;
+}
+
+/** Where a session points and what it can be pointed at. */
+export interface Choices {
+  readonly session: SessionInfo;
+  readonly profiles: readonly ProfileInfo[];
+  readonly aliases: readonly AliasInfo[];
 }
 
 /** One model that a profile or provider names. */

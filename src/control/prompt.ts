@@ -4,6 +4,7 @@ import { isSlot, SLOTS } from '../core/slot.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Session } from '../gateway/session.ts';
 import type { HookAnswer, UseRequest } from './contract.ts';
+import { readDuration } from './duration.ts';
 import type { SessionControl } from './sessions.ts';
 import { describeStatus, describeSwitch } from './wording.ts';
 
@@ -15,7 +16,7 @@ export type PromptCommand =
   | { readonly kind: 'fault'; readonly message: string };
 
 /**
- * Reads `/midswap:use REF [--slot S | S] [--dry-run]`, `/midswap:use --undo`, `/midswap:status`, `swap REF` and
+ * Reads `/midswap:use REF [--slot S | S] [--at-compaction] [--for 30m] [--dry-run]`, `/midswap:use --undo`, `/midswap:status`, `swap REF` and
  * `swap back`; `undefined` for every other prompt.
  */
 export function parsePromptCommand(prompt: string): PromptCommand | undefined {
@@ -69,7 +70,13 @@ function parseUse(words: readonly string[]): PromptCommand {
     const [flag, attached] = word.split('=', 2) as [string, string | undefined];
     if (word === '--undo') request.undo = true;
     else if (word === '--dry-run') request.dryRun = true;
-    else if (flag === '--slot' || (request.reference !== undefined && isSlot(word.toLowerCase()))) {
+    else if (word === '--at-compaction') request.atCompaction = true;
+    else if (flag === '--for') {
+      const forMs = readDuration(attached ?? words[++at] ?? '');
+      if (forMs === undefined)
+        return { kind: 'fault', message: '--for takes a time such as 30m or 2h, a week at most' };
+      request.forMs = forMs;
+    } else if (flag === '--slot' || (request.reference !== undefined && isSlot(word.toLowerCase()))) {
       const slot = (flag === '--slot' ? (attached ?? words[++at] ?? '') : word).toLowerCase();
       if (!isSlot(slot)) return { kind: 'fault', message: `there is no slot "${slot}": ${SLOTS.join(', ')}` };
       request.slot = slot;
@@ -77,7 +84,7 @@ function parseUse(words: readonly string[]): PromptCommand {
     else if (request.reference === undefined) request.reference = word;
     else return { kind: 'fault', message: `/midswap:use takes one reference, not also "${word}"` };
   }
-  if (request.undo && (request.reference !== undefined || request.slot !== undefined)) {
+  if (request.undo && Object.keys(request).some((key) => key !== 'undo' && key !== 'dryRun')) {
     return { kind: 'fault', message: '--undo goes alone: it takes back the last switch' };
   }
   return { kind: 'use', request, bare: false };

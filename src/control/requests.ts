@@ -2,6 +2,7 @@ import { MidswapError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { isSlot, SLOTS } from '../core/slot.ts';
 import type { UseRequest } from './contract.ts';
+import { LONGEST_MS } from './duration.ts';
 
 /**
  * Bodies of the control API, checked by hand: there are two, and a schema library would cost the first switch more
@@ -9,13 +10,13 @@ import type { UseRequest } from './contract.ts';
  */
 export function readUseRequest(text: string): UseRequest {
   const body = readObject(text);
-  const known = ['reference', 'slot', 'undo', 'dryRun'];
+  const known = ['reference', 'slot', 'undo', 'dryRun', 'atCompaction', 'forMs'];
   for (const key of Object.keys(body)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
     throw invalid(`${key}: not a field of a switch`, near === undefined ? known.join(', ') : `Did you mean ${near}?`);
   }
-  const { reference, slot, undo, dryRun } = body;
+  const { reference, slot, undo, dryRun, atCompaction, forMs } = body;
   if (reference !== undefined && (typeof reference !== 'string' || reference.trim() === '' || reference.length > 512)) {
     throw invalid('reference: must be text of 1 to 512 characters');
   }
@@ -24,9 +25,14 @@ export function readUseRequest(text: string): UseRequest {
   }
   if (undo !== undefined && typeof undo !== 'boolean') throw invalid('undo: must be true or false');
   if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalid('dryRun: must be true or false');
-  if (undo === true && (reference !== undefined || slot !== undefined)) {
-    throw invalid('undo: goes without reference and slot');
+  if (atCompaction !== undefined && typeof atCompaction !== 'boolean') {
+    throw invalid('atCompaction: must be true or false');
   }
+  if (forMs !== undefined && !(Number.isInteger(forMs) && (forMs as number) > 0 && (forMs as number) <= LONGEST_MS)) {
+    throw invalid('forMs: must be whole milliseconds, a week at most');
+  }
+  const more = [reference, slot, atCompaction, forMs];
+  if (undo === true && more.some((value) => value !== undefined)) throw invalid('undo: goes with dryRun only');
   if (undo !== true && reference === undefined)
     throw invalid('reference: is missing', 'a profile, alias or provider:model');
   return {
@@ -34,6 +40,8 @@ export function readUseRequest(text: string): UseRequest {
     ...(slot !== undefined && { slot }),
     ...(undo !== undefined && { undo }),
     ...(dryRun !== undefined && { dryRun }),
+    ...(atCompaction !== undefined && { atCompaction }),
+    ...(forMs !== undefined && { forMs: forMs as number }),
   };
 }
 

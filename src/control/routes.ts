@@ -8,6 +8,7 @@ import { type Caller, checkPlace, identify } from './auth.ts';
 import { listAliases, listModels, listProfiles } from './choices.ts';
 import {
   type CacheCleared,
+  type Choices,
   CONTROL_PREFIX,
   type ErrorAnswer,
   type GatewayInfo,
@@ -100,6 +101,13 @@ export function createControlApp(options: ControlOptions): ControlApp {
     return c.json({ results } satisfies UseAllResult);
   });
   api.get('/sessions/:id', (c) => c.json(control.describe(sessionOf(options, c.req.param('id')))));
+  api.get('/sessions/:id/choices', (c) =>
+    c.json({
+      session: control.describe(sessionOf(options, c.req.param('id'))),
+      profiles: listProfiles(options.snapshot()),
+      aliases: listAliases(options.snapshot()),
+    } satisfies Choices),
+  );
   api.post('/sessions/:id/use', async (c) => {
     const session = sessionOf(options, c.req.param('id'));
     return c.json(control.use(session, readUseRequest(await readBody(c.req.raw))));

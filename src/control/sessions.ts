@@ -7,6 +7,7 @@ import type { Snapshot } from '../core/snapshot.ts';
 import type { Target } from '../core/target.ts';
 import type { Session } from '../gateway/session.ts';
 import type { SessionInfo, SlotInfo, SwitchEffect, UseRequest, UseResult } from './contract.ts';
+import { DelayedSwitches } from './delayed-switch.ts';
 
 /** What a reference means under the present configuration. */
 export interface ResolvedReference {
@@ -59,6 +60,8 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
     if (event.type === 'session.closed') weights.delete(event.session);
   });
 
+  const delayed = new DelayedSwitches({ bus: options.bus, nowMs: options.nowMs, switchNow });
+
   const route = (selection: Selection): Route => readRoute(options.resolve, options.snapshot(), selection);
 
   return {
@@ -82,6 +85,7 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
         uptimeMs: now - session.startedAtMs,
         sinceMs: selection.sinceMs,
         canUndo: session.dynamic && (undo.get(session)?.length ?? 0) > 0,
+        ...delayed.outlook(session),
         activeSlot: weights.get(session.id)?.slot ?? null,
         contextTokens: weights.get(session.id)?.tokens ?? null,
         costMicros: null,
@@ -89,44 +93,50 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
       };
     },
 
-    use(session, request) {
-      const dryRun = request.dryRun === true;
-      if (!session.dynamic && !dryRun) {
-        throw new MidswapError('fixed_session', `session ${session.id} is fixed to ${session.selection.reference}`, {
-          hint: 'Start a session that can be switched with: midswap --dynamic',
-        });
-      }
-      const before = session.selection;
-      const stack = undo.get(session) ?? [];
-      const next = request.undo ? lastOf(stack, session) : nextSelection(before, request, route, options.nowMs());
-      const target = route(next);
-      const changed = !sameSelection(before, next);
-      const result: UseResult = {
-        session: session.id,
-        dryRun,
-        changed,
-        from: describeSelection(before),
-        to: describeSelection(next),
-        slots: target.slots.map(describeSlot),
-        effect: effectOf(weights.get(session.id), describeRoute(route, before).slots, target.slots.map(describeSlot)),
-      };
-      if (dryRun) return result;
-      if (request.undo) stack.pop();
-      else if (changed) undo.set(session, [...stack, before].slice(-UNDO_DEPTH));
-      if (!changed) return result;
-      session.selection = { ...next, sinceMs: options.nowMs() };
-      options.bus.emit({
-        type: 'session.switched',
-        session: session.id,
-        from: result.from,
-        to: result.to,
-        atMs: session.selection.sinceMs,
-      });
-      return result;
+    use: (session, request) => delayed.use(session, request),
+    close() {
+      delayed.close();
+      unsubscribe();
     },
-
-    close: unsubscribe,
   };
+
+  function switchNow(session: Session, request: UseRequest): UseResult {
+    const dryRun = request.dryRun === true;
+    if (!session.dynamic && !dryRun) {
+      throw new MidswapError('fixed_session', `session ${session.id} is fixed to ${session.selection.reference}`, {
+        hint: 'Start a session that can be switched with: midswap --dynamic',
+      });
+    }
+    const before = session.selection;
+    const stack = undo.get(session) ?? [];
+    const next = request.undo ? lastOf(stack, session) : nextSelection(before, request, route, options.nowMs());
+    const target = route(next);
+    const changed = !sameSelection(before, next);
+    const result: UseResult = {
+      session: session.id,
+      dryRun,
+      changed,
+      from: describeSelection(before),
+      to: describeSelection(next),
+      slots: target.slots.map(describeSlot),
+      waiting: null,
+      untilMs: null,
+      effect: effectOf(weights.get(session.id), describeRoute(route, before).slots, target.slots.map(describeSlot)),
+    };
+    if (dryRun) return result;
+    if (request.undo) stack.pop();
+    else if (changed) undo.set(session, [...stack, before].slice(-UNDO_DEPTH));
+    if (!changed) return result;
+    session.selection = { ...next, sinceMs: options.nowMs() };
+    options.bus.emit({
+      type: 'session.switched',
+      session: session.id,
+      from: result.from,
+      to: result.to,
+      atMs: session.selection.sinceMs,
+    });
+    return result;
+  }
 }
 
 /** A selection in one short text: `deepseek`, `deepseek (sonnet: minimax)`. */

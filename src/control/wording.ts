@@ -5,8 +5,12 @@ import type { SessionInfo, SlotInfo, UseResult } from './contract.ts';
 /** `deepseek -> minimax (MiniMax-M2.5 at api.minimax.io). ...` */
 export function describeSwitch(result: UseResult): string {
   const where = describeSlots(result.slots);
+  if (result.takenBack !== undefined) return `stays on ${result.to} (${where}); ${result.takenBack} waits no more`;
+  if (result.waiting !== null && !result.dryRun)
+    return `${result.from} -> ${result.to} (${where}) at the next compaction`;
   const head = result.changed ? `${result.from} -> ${result.to}` : `already on ${result.to}`;
-  return [`${head} (${where})`, ...effectSentences(result)].join('; ');
+  const until = result.untilMs === null ? [] : [`back at ${clock(result.untilMs)}`];
+  return [`${head} (${where})`, ...until, ...effectSentences(result)].join('; ');
 }
 
 /** Where a session's slots go: one target named once, several by slot. */
@@ -27,6 +31,8 @@ export function describeStatus(session: SessionInfo): string {
   const overrides = Object.entries(session.overrides);
   if (main) parts.push(main.model ?? 'model as asked', main.host);
   if (overrides.length > 0) parts.push(overrides.map(([slot, reference]) => `${slot}=${reference}`).join(' '));
+  if (session.waiting !== null) parts.push(`${session.waiting} at the next compaction`);
+  if (session.untilMs !== null) parts.push(`until ${clock(session.untilMs)}`);
   if (session.mode === 'fixed') parts.push('fixed');
   if (session.unusable !== null) parts.push(`unusable: ${session.unusable}`);
   return parts.join(' · ');
@@ -35,6 +41,11 @@ export function describeStatus(session: SessionInfo): string {
 /** The slot to show where there is room for one: the one in use, or the one that the client begins with. */
 export function mainSlot({ slots, activeSlot }: Pick<SessionInfo, 'slots' | 'activeSlot'>): SlotInfo | undefined {
   return slots.find(({ slot }) => slot === (activeSlot ?? 'opus')) ?? slots[0];
+}
+
+/** Hours and minutes of this machine. */
+function clock(atMs: number): string {
+  return new Date(atMs).toTimeString().slice(0, 5);
 }
 
 export function describeTokens(tokens: number): string {

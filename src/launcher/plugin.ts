@@ -54,7 +54,7 @@ export function pluginFiles({ hook, version }: PluginOptions): Record<string, st
     }),
     'commands/use.md': command(
       'Change the model behind this session',
-      'REF [--slot SLOT] [--dry-run] | --undo',
+      'REF [--slot SLOT] [--at-compaction] [--for 30m] [--dry-run] | --undo',
       'use $ARGUMENTS',
     ),
     'commands/status.md': command('What this session is pointed at', '', 'statusline'),

@@ -16,12 +16,13 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const never = () => false;
 
 describe('the plan', () => {
-  it('has midswap, swap and every name, each once', () => {
+  it('has midswap, swap, backend and every name, each once', () => {
     const shims = ['ds', 'Max', 'ds', 'max'].map((name) => ({ name, reference: `to-${name}` }));
     const { commands, skipped } = planShims(shims, never);
     expect([...commands]).toEqual([
       ['midswap', []],
       ['swap', ['use']],
+      ['backend', ['use']],
       ['ds', ['use', 'to-ds']],
       ['max', ['use', 'to-Max']],
     ]);
@@ -31,7 +32,7 @@ describe('the plan', () => {
   it('leaves existing commands, words of the shell and the client alone, and names them', () => {
     const shims = ['ls', 'ollama', 'test', 'claude', 'ok'].map((name) => ({ name, reference: name }));
     const { commands, skipped } = planShims(shims, (name) => ['ls', 'ollama'].includes(name));
-    expect([...commands.keys()]).toEqual(['midswap', 'swap', 'ok']);
+    expect([...commands.keys()]).toEqual(['midswap', 'swap', 'backend', 'ok']);
     expect(skipped).toEqual(['ls', 'ollama', 'test', 'claude']);
   });
 

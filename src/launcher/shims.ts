@@ -20,7 +20,8 @@ const RESERVED = new Set(
 );
 
 /**
- * What can be typed after `!`: every name of the session, `swap REF`, and midswap itself. A name that is a command of
+ * What can be typed after `!`: every name of the session, `swap REF`, `backend` (alone: where it points and what can be
+ * chosen), and midswap itself. A name that is a command of
  * the user's already stays that command.
  */
 export function planShims(shims: readonly Shim[], isCommand: (name: string) => boolean): ShimPlan {
@@ -29,6 +30,7 @@ export function planShims(shims: readonly Shim[], isCommand: (name: string) => b
   const wanted: [string, readonly string[]][] = [
     ['midswap', []],
     ['swap', ['use']],
+    ['backend', ['use']],
     ...shims.map(({ name, reference }): [string, readonly string[]] => [name, ['use', reference]]),
   ];
   for (const [given, words] of wanted) {

@@ -122,9 +122,11 @@ describe('the command line', { timeout: 90_000 }, () => {
 
   it.each([
     [['use', 'two'], 66, /no session is running/],
-    [['use'], 64, /needs a profile/],
+    [['use'], 66, /no session is running/],
+    [['use', ''], 64, /needs a profile/],
+    [['use', 'two', '--for', 'soon'], 64, /--for takes a time/],
     [['use', 'two', '--slot', 'main'], 64, /no slot "main"/],
-    [['use', '--undo', 'two'], 64, /--undo goes without/],
+    [['use', '--undo', 'two'], 64, /--undo goes with --dry-run only/],
     [['sessions', 'k3f9'], 66, /no session is running/],
     [['profile', 'show', 'oen'], 66, /Did you mean one\?/],
     [['profile', 'fly'], 64, /profile does not know "fly"/],
@@ -229,6 +231,15 @@ describe('the command line', { timeout: 90_000 }, () => {
     expect((await m.run(['use', '--undo'])).code).toBe(0);
     expect((await m.sessions())[0]?.reference).toBe('one');
     expect((await m.run(['use', 'tow'])).stderr).toMatch(/two/);
+    const choices = await m.run(['use'], { env: inside });
+    expect(choices.stdout).toMatch(new RegExp(`^${id}: one · model-one`));
+    expect(choices.stdout).toMatch(/^two +model-two at 127\.0\.0\.1:9$/m);
+    expect(choices.stdout).toMatch(/^zwei +alias of two$/m);
+    expect((await m.run(['use', 'two', '--at-compaction'], { env: inside })).stdout).toMatch(
+      /at the next compaction$/m,
+    );
+    expect((await m.run(['use', 'two', '--for', '1h'], { env: inside })).stdout).toMatch(/; back at \d\d:\d\d/);
+    expect((await m.sessions())[0]).toMatchObject({ reference: 'two', waiting: null, untilMs: expect.any(Number) });
   });
 
   it('a prompt that is not for midswap passes the hook without a word, whatever it is', async () => {

@@ -4,7 +4,6 @@ import {
   SESSION_VARIABLE,
   type SessionInfo,
   type StopResult,
-  type UseRequest,
   type UseResult,
 } from '../../control/contract.ts';
 import { defaultSession, discover, type FoundSession, pickSession } from '../../control/discovery.ts';
@@ -12,13 +11,10 @@ import { describeSwitch, describeTokens, mainSlot } from '../../control/wording.
 import { MidswapError } from '../../core/errors.ts';
 import type { App } from '../app.ts';
 import { describeDuration, errorLine, type Output } from '../output.ts';
-import { readSlot } from './use.ts';
+import { readRequest, type UseOptions } from './use.ts';
 
-export interface SessionsOptions {
+export interface SessionsOptions extends Omit<UseOptions, 'session' | 'all'> {
   readonly yes?: boolean | undefined;
-  readonly slot?: string | undefined;
-  readonly undo?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
 }
 
 const STOP_TIMEOUT_MS = 10_000;
@@ -121,6 +117,8 @@ function show(out: Output, { info }: FoundSession): number {
     ['cost', describeCost(info.costMicros)],
     ['last route', counters.lastRoute ?? 'none'],
   ];
+  if (info.waiting !== null) facts.push(['waits', `${info.waiting} at the next compaction`]);
+  if (info.untilMs !== null) facts.push(['back at', time(info.untilMs)]);
   if (info.unusable !== null) facts.push(['unusable', out.paint('red', info.unusable)]);
   for (const [name, value] of facts) out.line(`${out.paint('dim', name.padEnd(14))}${value}`);
   if (info.slots.length === 0) return 0;
@@ -146,15 +144,7 @@ async function switchOne(
 ): Promise<number> {
   const [reference, extra] = words;
   if (extra !== undefined) throw new MidswapError('usage', `one reference is enough, not also "${extra}"`);
-  if (options.undo !== true && reference === undefined) {
-    throw new MidswapError('usage', 'use needs a profile, an alias or provider:model');
-  }
-  const request: UseRequest = {
-    ...(reference !== undefined && { reference }),
-    ...(options.slot !== undefined && { slot: readSlot(options.slot) }),
-    ...(options.undo && { undo: true }),
-    ...(options.dryRun && { dryRun: true }),
-  };
+  const request = readRequest(reference, options);
   const result = await callControl<UseResult>(endpoint, 'POST', `/sessions/${info.id}/use`, request);
   if (out.json) out.data(result);
   else out.line(`${info.id}: ${result.dryRun ? 'would switch ' : ''}${describeSwitch(result)}`);

@@ -1,7 +1,14 @@
 import { type ControlEndpoint, callControl } from '../../control/client.ts';
-import { SESSION_VARIABLE, type UseAllResult, type UseRequest, type UseResult } from '../../control/contract.ts';
+import {
+  type Choices,
+  SESSION_VARIABLE,
+  type UseAllResult,
+  type UseRequest,
+  type UseResult,
+} from '../../control/contract.ts';
 import { discover, findOwnEndpoint, pickSession } from '../../control/discovery.ts';
-import { describeSwitch } from '../../control/wording.ts';
+import { readDuration } from '../../control/duration.ts';
+import { describeSlots, describeStatus, describeSwitch } from '../../control/wording.ts';
 import { MidswapError } from '../../core/errors.ts';
 import { isSlot, SLOTS, type Slot } from '../../core/slot.ts';
 import type { App } from '../app.ts';
@@ -13,16 +20,47 @@ export interface UseOptions {
   readonly slot?: string | undefined;
   readonly undo?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
+  readonly atCompaction?: boolean | undefined;
+  /** A time: `30m`. */
+  readonly for?: string | undefined;
 }
 
-/** Switches one session or all; resolves to the exit code. */
+/** Switches one session or all, or tells without a reference what can be chosen; resolves to the exit code. */
 export async function use(app: App, out: Output, reference: string | undefined, options: UseOptions): Promise<number> {
+  if (reference === undefined && !saysSwitch(options)) return showChoices(app, out, options.session);
   const request = readRequest(reference, options);
   if (options.all) return useAll(app, out, request);
   const { id, endpoint } = await findSession(app, options.session);
   const result = await callControl<UseResult>(endpoint, 'POST', `/sessions/${id}/use`, request);
   if (out.json) out.data(result);
   else out.line(`${id}: ${result.dryRun ? 'would switch ' : ''}${describeSwitch(result)}`);
+  return 0;
+}
+
+/** What makes no sense without a reference. */
+function saysSwitch({ all, slot, undo, dryRun, atCompaction, for: time }: UseOptions): boolean {
+  return [all, undo, dryRun, atCompaction].includes(true) || slot !== undefined || time !== undefined;
+}
+
+/** Where the session points and what it can be pointed at. */
+async function showChoices(app: App, out: Output, wanted: string | undefined): Promise<number> {
+  const { id, endpoint } = await findSession(app, wanted);
+  const choices = await callControl<Choices>(endpoint, 'GET', `/sessions/${id}/choices`);
+  const { session, profiles, aliases } = choices;
+  if (out.json) {
+    out.data(choices);
+    return 0;
+  }
+  out.line(`${id}: ${describeStatus(session)}`);
+  const usable = profiles.filter(({ unusable }) => unusable === null);
+  const rows = usable.map(({ name, slots }): [string, string] => [name, describeSlots(slots)]);
+  const named = aliases.map(({ name, reference }): [string, string] => [name, `alias of ${reference}`]);
+  if (rows.length + named.length > 0) {
+    out.line();
+    out.table(['NAME', 'GOES TO'], [...rows, ...named]);
+  }
+  const locked = profiles.length - usable.length;
+  if (locked > 0) out.line(out.paint('dim', `and ${locked} without a key, see: midswap profile list`));
   return 0;
 }
 
@@ -60,11 +98,11 @@ async function useAll(app: App, out: Output, request: UseRequest): Promise<numbe
   return results.every(({ ok }) => ok) ? 0 : 1;
 }
 
-function readRequest(reference: string | undefined, options: UseOptions): UseRequest {
+export function readRequest(reference: string | undefined, options: UseOptions): UseRequest {
   if (options.all && options.session !== undefined) throw usage('--all and --session exclude each other');
   if (options.undo) {
-    if (reference !== undefined || options.slot !== undefined)
-      throw usage('--undo goes without a reference and --slot');
+    const more = [reference, options.slot, options.atCompaction, options.for];
+    if (more.some((value) => value !== undefined && value !== false)) throw usage('--undo goes with --dry-run only');
     return { undo: true, ...(options.dryRun && { dryRun: true }) };
   }
   if (reference === undefined || reference.trim() === '') {
@@ -74,7 +112,15 @@ function readRequest(reference: string | undefined, options: UseOptions): UseReq
     reference,
     ...(options.slot !== undefined && { slot: readSlot(options.slot) }),
     ...(options.dryRun && { dryRun: true }),
+    ...(options.atCompaction && { atCompaction: true }),
+    ...(options.for !== undefined && { forMs: readTime(options.for) }),
   };
+}
+
+function readTime(text: string): number {
+  const ms = readDuration(text);
+  if (ms !== undefined) return ms;
+  throw usage(`--for takes a time such as 30m or 1h30m, a week at most, not "${text}"`);
 }
 
 export function readSlot(text: string): Slot {
@@ -99,11 +145,12 @@ export function readPlainUse(
     if (word === '--undo') options.undo = true;
     else if (word === '--all') options.all = true;
     else if (word === '--dry-run') options.dryRun = true;
+    else if (word === '--at-compaction') options.atCompaction = true;
     else if (word === '--json') json = true;
-    else if (word === '--session' || word === '--slot') {
+    else if (word === '--session' || word === '--slot' || word === '--for') {
       const value = args[++at];
       if (value === undefined || value.startsWith('-')) return undefined;
-      options[word === '--slot' ? 'slot' : 'session'] = value;
+      options[word.slice(2) as 'session' | 'slot' | 'for'] = value;
     } else if (word.startsWith('-') || reference !== undefined) return undefined;
     else reference = word;
   }
