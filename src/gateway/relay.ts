@@ -2,10 +2,18 @@ import type { Readable } from 'node:stream';
 import type { UpstreamFault } from '../core/failure.ts';
 import type { StreamTranslator } from '../protocols/protocol.ts';
 import { connectionFault } from './faults.ts';
-import type { Reply } from './reply.ts';
 
 /** After the upstream's own end its connection may be reused if the rest of the body comes within this time. */
 const TAIL_MS = 2_000;
+
+/** Where a stream goes: the client's `Reply`, or somebody who reads it first. */
+export interface StreamSink {
+  begin(headers: readonly string[]): void;
+  /** False when the next chunk has to wait for `onDrain`. */
+  write(bytes: Buffer, nowMs: number): boolean;
+  onDrain(then: () => void): void;
+  end(bytes?: Buffer): void;
+}
 
 export interface RelayHooks {
   /** Headers of the stream, asked for once, when there is content. */
@@ -28,7 +36,7 @@ export interface RelayHooks {
 export function relay(
   body: Readable,
   translator: StreamTranslator,
-  reply: Reply,
+  reply: StreamSink,
   hooks: RelayHooks,
 ): Promise<UpstreamFault | undefined> {
   return new Promise((resolve) => {
@@ -77,22 +85,34 @@ export function relay(
         finish(translator.fault ?? connectionFault('malformed', 'the upstream sent a broken stream'));
     };
 
-    const onData = (chunk: Buffer) => {
+    // An HTTP client hands out every chunk of the transfer coding by itself, and a burst of events has many in one
+    // read of the socket. What came in one read is passed on as one: the writes are what costs.
+    let arrived: Buffer[] = [];
+    const pass = () => {
+      if (over || arrived.length === 0) return;
+      const chunk = arrived.length === 1 ? (arrived[0] as Buffer) : Buffer.concat(arrived);
+      arrived = [];
       const now = performance.now();
       hooks.onChunk(now);
       step(translator.push(chunk), now);
     };
+    const onData = (chunk: Buffer) => {
+      if (arrived.push(chunk) === 1) queueMicrotask(pass);
+    };
     const onEnd = () => {
+      pass();
       step(translator.end(), performance.now());
       finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
     };
     // A cut is never an end, whatever was seen before it: only the translator's own "done" is.
-    const onCut = (error?: NodeJS.ErrnoException | null) =>
+    const onCut = (error?: NodeJS.ErrnoException | null) => {
+      pass();
       finish(
         error?.code?.startsWith('Z_')
           ? connectionFault('malformed', `the upstream's answer cannot be decompressed: ${error.message}`)
           : connectionFault('truncated', 'the connection to the upstream was cut in the middle of the answer'),
       );
+    };
 
     body.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
   });
