@@ -4,6 +4,7 @@ import { FAMILY_SLOTS, isSlot, SLOTS, type Slot } from '../core/slot.ts';
 import type { Profile } from '../core/snapshot.ts';
 import type { Credential, Endpoint, ModelData, ProtocolId, Target, ThinkingChoice } from '../core/target.ts';
 import { type CompiledProvider, keyCredential } from './compile-provider.ts';
+import { failuresOf } from './compile-resilience.ts';
 import type { Remarks } from './remarks.ts';
 import type { RawProfile } from './schema.ts';
 import type { Secrets } from './secrets.ts';
@@ -135,6 +136,7 @@ export class ProfileCompiler {
       fallbackTarget,
       unusable: this.#whyUnusable(provider, slots, fallbackTarget),
       fallback: raw.fallback ?? [],
+      ...(raw.fallback_on ? { fallbackOn: failuresOf(raw.fallback_on) } : {}),
     };
     return { profile, targetFor: provider ? own : (model) => this.#beside(fallbackTarget, model, name) };
   }

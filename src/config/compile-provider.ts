@@ -5,9 +5,10 @@ import type { Secret } from '../core/secret.ts';
 import type { Slot } from '../core/slot.ts';
 import type { Limits, Provider } from '../core/snapshot.ts';
 import type { Credential, Endpoint, Quirks, Timeouts } from '../core/target.ts';
+import { breakerOf, retryOf } from './compile-resilience.ts';
 import { endpointsOf, isLoopback, keepsLogin } from './endpoints.ts';
 import type { Remarks } from './remarks.ts';
-import type { RawProvider, RawQuirks } from './schema.ts';
+import type { RawConfig, RawProvider, RawQuirks } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 import type { Path } from './source.ts';
 
@@ -41,7 +42,11 @@ export function compileProvider(
   id: string,
   entry: CatalogueEntry | undefined,
   written: { readonly raw: RawProvider; readonly path: Path } | undefined,
-  given: { readonly secrets: Secrets; readonly limits: Limits | undefined },
+  given: {
+    readonly secrets: Secrets;
+    readonly limits: Limits | undefined;
+    readonly general: Pick<RawConfig, 'retry' | 'breaker'>;
+  },
   remarks: Remarks,
 ): CompiledProvider | undefined {
   const raw = written?.raw ?? {};
@@ -77,6 +82,9 @@ export function compileProvider(
     },
     patches: entry?.patches ?? [],
     ...(given.limits ? { limits: given.limits } : {}),
+    ...(raw.retry ? { retry: retryOf(raw.retry, given.general.retry) } : {}),
+    ...(raw.breaker ? { breaker: breakerOf(raw.breaker, given.general.breaker) } : {}),
+    ...(raw.auth?.rotate_after === undefined ? {} : { rotateAfter: raw.auth.rotate_after }),
   };
   const missingProxy = proxy && 'missing' in proxy ? `its proxy is not known: ${proxy.missing}` : undefined;
   return {

@@ -8,6 +8,7 @@ import type { ModelData } from '../core/target.ts';
 import { resolveReference } from '../routing/reference.ts';
 import { ProfileCompiler, type WrittenProfile } from './compile-profile.ts';
 import { type CompiledProvider, compileProvider } from './compile-provider.ts';
+import { breakerOf, failuresOf, limitsOf, retryOf } from './compile-resilience.ts';
 import { cacheOf, TOOL_DEFAULTS, webToolsOf } from './compile-tools.ts';
 import type { Remark, Remarks } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
@@ -105,12 +106,12 @@ function compileProviders(config: RawConfig, secrets: Secrets, remarks: Remarks)
   const ids = new Set([...PROVIDERS.map((entry) => entry.id), ...written.keys()]);
   for (const [name, raw] of Object.entries(config.limits ?? {})) {
     const id = findProvider(name)?.id ?? name.toLowerCase();
-    if (ids.has(id)) limits.set(id, raw as Limits);
+    if (ids.has(id)) limits.set(id, limitsOf(raw));
     else remarks.fault({ path: ['limits', name], what: 'is no provider', suggestion: nearest(name, ids) });
   }
   const providers = new Map<string, CompiledProvider>();
   for (const id of ids) {
-    const given = { secrets, limits: limits.get(id) };
+    const given = { secrets, limits: limits.get(id), general: config };
     const compiled = compileProvider(id, findProvider(id), written.get(id), given, remarks);
     if (compiled) providers.set(id, compiled);
   }
@@ -167,7 +168,8 @@ function modelLookUp(tables: readonly ModelTable[]) {
   };
 }
 
-function settingsOf({ default_profile, always_dynamic, gateway = {} }: RawConfig): Settings {
+function settingsOf(config: RawConfig): Settings {
+  const { default_profile, always_dynamic, gateway = {}, retry, breaker, fallback_on } = config;
   return Object.freeze({
     defaultProfile: default_profile ?? BUILT_IN.default_profile,
     alwaysDynamic: always_dynamic ?? BUILT_IN.always_dynamic,
@@ -176,6 +178,9 @@ function settingsOf({ default_profile, always_dynamic, gateway = {} }: RawConfig
     pingMs: gateway.ping_ms ?? BUILT_IN.gateway.ping_ms,
     host: gateway.host ?? BUILT_IN.gateway.host,
     port: gateway.port ?? BUILT_IN.gateway.port,
+    ...(retry ? { retry: retryOf(retry) } : {}),
+    ...(breaker ? { breaker: breakerOf(breaker) } : {}),
+    ...(fallback_on ? { fallbackOn: failuresOf(fallback_on) } : {}),
   });
 }
 

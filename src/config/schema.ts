@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { QUIRK_TABLE, type QuirkRow, quirksByKey } from '../catalogue/quirks.ts';
 import { SLOTS } from '../core/slot.ts';
+import { FALLBACK_REASONS } from '../policy/failure-rules.ts';
 
 /** Words that name something else on the command line or in the client's picker. */
 const RESERVED = ['claude'];
@@ -45,6 +46,23 @@ const thinking = z.strictObject({
   default: thinkingChoice.describe('For slots without a value of their own.'),
 });
 
+const fallbackOn = z.array(z.enum(Object.keys(FALLBACK_REASONS) as [keyof typeof FALLBACK_REASONS]));
+
+const retry = z.strictObject({
+  limit: z.int().min(0).max(20).optional().describe('Repeats after the first try.'),
+  base_ms: milliseconds.optional().describe('Ceiling of the first wait, which is at random; doubles with each repeat.'),
+  max_ms: milliseconds
+    .optional()
+    .describe('Longest wait. An upstream that asks for a longer one is told to the client, which waits by itself.'),
+});
+
+const breaker = z.strictObject({
+  failures: z.int().min(1).max(1_000).optional().describe('Failures in a row after which a model is left alone.'),
+  window_ms: milliseconds.optional().describe('Time within which they count.'),
+  open_ms: milliseconds.optional().describe('How long it is left alone; doubles while it stays down.'),
+  max_open_ms: milliseconds.optional().describe('How long at most.'),
+});
+
 export const profileSchema = z.strictObject({
   provider: name.optional().describe('Provider of the models; the name of the profile when it is one.'),
   protocol: protocol.optional().describe('Protocol to speak, where the provider has several.'),
@@ -64,6 +82,7 @@ export const profileSchema = z.strictObject({
     .array(reference)
     .optional()
     .describe('Profiles, aliases or models to move on to, in order, when this one fails.'),
+  fallback_on: fallbackOn.optional().describe('Failures that move on along `fallback`, instead of the general ones.'),
   thinking: thinking.optional().describe('Thinking for each slot whatever the client asks: on, off or a budget.'),
   description: z.string().max(200).optional().describe('For people, in lists.'),
 });
@@ -106,6 +125,11 @@ export const providerSchema = z.strictObject({
         .optional()
         .describe('Header that carries the key; none sends nothing.'),
       keys: keys.optional().describe('References: env:NAME, file:/path, keychain:name. Used in order.'),
+      rotate_after: z
+        .int()
+        .min(0)
+        .optional()
+        .describe('Successes after which the next key is used; 0 stays on a key while it works.'),
     })
     .optional()
     .describe('Credential.'),
@@ -128,6 +152,8 @@ export const providerSchema = z.strictObject({
     })
     .optional()
     .describe('Milliseconds; 0 switches a limit off.'),
+  retry: retry.optional().describe('Repeats at this provider, instead of the general ones.'),
+  breaker: breaker.optional().describe('When a model of this provider is left alone, instead of the general one.'),
   docs: z.string().max(300).optional().describe('Link to its documentation.'),
 });
 
@@ -220,12 +246,22 @@ export const configSchema = z.strictObject({
         rps: z.number().positive().optional().describe('Requests per second, on average.'),
         burst: z.int().min(1).optional().describe('Requests at once after a pause.'),
         concurrency: z.int().min(1).optional().describe('Requests in flight.'),
+        per_key: z.boolean().optional().describe('The limits hold for each key by itself.'),
       }),
     )
     .optional()
     .describe('What is sent to a provider at most, by its name. Requests queue before they are refused.'),
   cache: cacheSchema.optional().describe('Answers to deterministic requests, kept and given again.'),
   web_tools: webToolsSchema.optional().describe('Searches and fetches that midswap runs itself, where it is told to.'),
+  retry: retry.optional().describe('Repeats to the same target, as long as nothing was sent to the client.'),
+  breaker: breaker
+    .optional()
+    .describe('When a model that fails again and again is left alone, where there is a fallback.'),
+  fallback_on: fallbackOn
+    .optional()
+    .describe(
+      "Failures that move on along a profile's `fallback`. Without it: all but `credential` and `permission`, and nothing that the subscription answers with 401, 402 or 403.",
+    ),
   gateway: z
     .strictObject({
       host: z.string().regex(TOKEN, 'is not an address').optional().describe('Address to listen on.'),

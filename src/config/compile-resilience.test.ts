@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { loadText } from './config.fixture.ts';
+
+describe('what the configuration says of failures', () => {
+  it('reaches the snapshot, the narrower over the wider over what is built in', async () => {
+    const { snapshot, warnings } = await loadText(
+      `
+retry: { limit: 5, max_ms: 2000 }
+breaker: { failures: 3, open_ms: 400000 }
+fallback_on: [overloaded, timeout]
+limits: { deepseek: { concurrency: 2, per_key: true } }
+providers:
+  deepseek:
+    retry: { base_ms: 10 }
+    breaker: { window_ms: 5 }
+    auth: { keys: ["env:A", "env:B"], rotate_after: 20 }
+profiles:
+  mine: { provider: deepseek, fallback: [openrouter], fallback_on: [quota, broken] }
+`,
+      { A: 'key-a-0123456789', B: 'key-b-0123456789' },
+    );
+    expect(warnings).toEqual([]);
+    expect(snapshot.settings).toMatchObject({
+      retry: { limit: 5, baseMs: 400, maxMs: 2000 },
+      breaker: { threshold: 3, windowMs: 60_000, openMs: 400_000, maxOpenMs: 400_000 },
+      fallbackOn: ['overloaded', 'timeout_connect', 'timeout_first_byte', 'timeout_idle'],
+    });
+    expect(snapshot.providers.get('deepseek')).toMatchObject({
+      retry: { limit: 5, baseMs: 10, maxMs: 2000 },
+      breaker: { threshold: 3, windowMs: 5, openMs: 400_000 },
+      rotateAfter: 20,
+      limits: { concurrency: 2, perKey: true },
+    });
+    expect(snapshot.profiles.get('mine')?.fallbackOn).toEqual(['quota', 'empty', 'malformed', 'truncated']);
+  });
+
+  it('is nothing where nothing is said', async () => {
+    const { snapshot } = await loadText('');
+    expect(snapshot.settings).not.toHaveProperty('retry');
+    expect(snapshot.settings).not.toHaveProperty('fallbackOn');
+    expect(snapshot.providers.get('deepseek')).not.toHaveProperty('breaker');
+  });
+
+  it.each([
+    ['fallback_on: [bad_luck]', 'fallback_on'],
+    ['fallback_on: [invalid_request]', 'fallback_on'],
+    ['retry: { limit: -1 }', 'retry.limit'],
+    ['breaker: { failures: 0 }', 'breaker.failures'],
+    ['profiles: { a: { provider: deepseek, fallback_on: quota } }', 'profiles.a.fallback_on'],
+  ])('%s is refused with its place', async (text, place) => {
+    await expect(loadText(text)).rejects.toThrow(place);
+  });
+});
