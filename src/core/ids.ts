@@ -13,6 +13,21 @@ export function idMinter(random: RandomBytes): MintId {
   return (prefix) => `${prefix}_${pick(BASE62, random(24))}`;
 }
 
+/** The same source, asked for many bytes at a time: a call to the system's generator costs more than an id. */
+export function pooledRandom(random: RandomBytes, size = 4096): RandomBytes {
+  let pool: Uint8Array = new Uint8Array(0);
+  let used = 0;
+  return (count) => {
+    if (count > size) return random(count);
+    if (used + count > pool.length) {
+      pool = random(size);
+      used = 0;
+    }
+    used += count;
+    return pool.subarray(used - count, used);
+  };
+}
+
 /** A short id for people to type: four characters, the first a letter. */
 export function shortId(random: RandomBytes): string {
   const bytes = random(4);

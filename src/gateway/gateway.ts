@@ -3,12 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Bus } from '../core/bus.ts';
 import type { UpstreamFault } from '../core/failure.ts';
-import { idMinter, type MintId, shortId } from '../core/ids.ts';
+import { idMinter, type MintId, pooledRandom, shortId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { CacheStats } from '../policy/response-cache.ts';
 import { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import { Admission } from './admission.ts';
 import { AnswerStore } from './cache.ts';
+import type { WebAccess } from './fetch-guard.ts';
 import { HealthStore } from './health.ts';
 import { ProvenanceStore } from './provenance.ts';
 import { createServer, type GatewayServer } from './server.ts';
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly stateDir?: string;
   /** Starts the built-in provider on first use and gives its origin: `http://127.0.0.1:41234`. */
   readonly sandboxOrigin?: () => Promise<string>;
+  /** How pages of the internet are reached and read. */
+  readonly webAccess?: WebAccess;
   /** A fault of midswap itself. */
   readonly onInternalError?: (thrown: unknown) => void;
   /** An upstream that broke its protocol; the message is redacted. */
@@ -56,6 +59,7 @@ export interface GatewayCore {
   readonly health: HealthStore;
   readonly admission: Admission;
   readonly answers: AnswerStore;
+  readonly webAccess: WebAccess;
   readonly mintId: MintId;
   /** Whether the value is a secret of this gateway, and so not a login of the client's. */
   readonly isToken: (value: string) => boolean;
@@ -101,7 +105,8 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly health = new HealthStore();
   readonly admission = new Admission();
   readonly answers = new AnswerStore();
-  readonly mintId: MintId = idMinter((count) => randomBytes(count));
+  readonly webAccess: WebAccess;
+  readonly mintId: MintId = idMinter(pooledRandom((count) => randomBytes(count)));
   readonly isToken = (value: string) => this.sessions.bySecret(value.split(':', 1)[0] as string) !== undefined;
   #snapshot: Snapshot;
   readonly #options: GatewayOptions;
@@ -112,6 +117,7 @@ class LocalGateway implements Gateway, GatewayCore {
     this.version = options.version;
     this.bus = options.bus;
     this.mounts = options.mounts;
+    this.webAccess = options.webAccess ?? {};
     this.#snapshot = options.snapshot;
     this.provenance = new ProvenanceStore(options.stateDir && join(options.stateDir, 'provenance'));
     this.#server = createServer(this);

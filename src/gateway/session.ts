@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type RandomBytes, secretToken, shortId } from '../core/ids.ts';
-import { Secret, sameSecret } from '../core/secret.ts';
+import { Secret, sameDigest, secretDigest } from '../core/secret.ts';
 import type { Selection, SessionCounters } from '../core/session.ts';
 
 export interface SessionOptions {
@@ -21,6 +21,7 @@ export interface SessionOptions {
 export class Session {
   readonly id: string;
   readonly secret: Secret;
+  readonly secretDigest: Buffer;
   readonly controlSecret: Secret;
   readonly dynamic: boolean;
   readonly cwd: string;
@@ -43,6 +44,7 @@ export class Session {
   constructor(id: string, random: RandomBytes, options: SessionOptions) {
     this.id = id;
     this.secret = new Secret(secretToken(random), `session ${id}`);
+    this.secretDigest = secretDigest(this.secret.reveal());
     this.controlSecret = new Secret(secretToken(random), `control of session ${id}`);
     this.dynamic = options.dynamic;
     this.cwd = options.cwd;
@@ -111,10 +113,9 @@ export class SessionTable {
 
   /** Looks at every session, so that the time does not tell which secret was nearly right. */
   bySecret(given: string): Session | undefined {
+    const digest = secretDigest(given);
     let found: Session | undefined;
-    for (const session of this.#sessions.values()) {
-      if (sameSecret(given, session.secret.reveal())) found = session;
-    }
+    for (const session of this.#sessions.values()) if (sameDigest(digest, session.secretDigest)) found = session;
     return found;
   }
 }

@@ -187,9 +187,19 @@ function faultOf(error: ConnectionError, request: UpstreamRequest): UpstreamFaul
   return connectionFault(failure, `${request.target.provider} (${host}) ${problem}: ${what}`);
 }
 
-/** Host and port of a base URL, for messages. */
+/** Base URLs are few, and the same in every request. */
+const hosts = new Map<string, string>();
+const MAX_HOSTS = 1000;
+
+/** Host and port of a base URL, for messages and records. */
 export function hostOf(baseUrl: string): string {
-  return URL.canParse(baseUrl) ? new URL(baseUrl).host : baseUrl;
+  let host = hosts.get(baseUrl);
+  if (host === undefined) {
+    host = URL.canParse(baseUrl) ? new URL(baseUrl).host : baseUrl;
+    if (hosts.size >= MAX_HOSTS) hosts.clear();
+    hosts.set(baseUrl, host);
+  }
+  return host;
 }
 
 /** The answer's body as sent before compression; chunks come out as soon as they can be decoded. */
