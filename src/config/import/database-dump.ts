@@ -1,12 +1,22 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MidswapError } from '../../core/errors.ts';
 
 const SIGN = 'SQLite format 3\0';
 
-export function isDatabase(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.subarray(0, SIGN.length)).toString('latin1') === SIGN;
+/** Whether the file begins as a SQLite database does. False for what cannot be read. */
+export function isDatabase(file: string): boolean {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(file, 'r');
+    const head = Buffer.alloc(SIGN.length);
+    return readSync(descriptor, head) === SIGN.length && head.toString('latin1') === SIGN;
+  } catch {
+    return false;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
 }
 
 /**

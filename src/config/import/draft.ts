@@ -67,7 +67,7 @@ export class ImportDraft {
   }
 
   note(path: string, reason: string): void {
-    const shown = excerpt(path, 160);
+    const shown = shownPath(path);
     if (!this.#notes.some((one) => one.path === shown && one.reason === reason)) {
       this.#notes.push({ path: shown, reason });
     }
@@ -130,7 +130,7 @@ export class ImportDraft {
     this.#secrets.set(name.toLowerCase(), {
       name,
       value: new Secret(text, `${this.#rival}: ${path}`),
-      path: excerpt(path, 160),
+      path: shownPath(path),
     });
     return `keychain:${name}`;
   }
@@ -351,6 +351,11 @@ function overrideOf(
 
 function isLocal({ endpoints }: CatalogueEntry): boolean {
   return endpoints.every((endpoint) => endpoint.local);
+}
+
+/** A path of somebody else's file, as it may be printed. */
+function shownPath(path: string): string {
+  return excerpt(path.replace(/\p{Cc}+/gu, ' '), 160);
 }
 
 /** The text as a name of the configuration: letters, digits, dots, dashes and underscores. */

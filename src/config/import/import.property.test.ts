@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { listFiles, writeFiles } from '../../../test/support/temp-home.ts';
 import { MidswapError } from '../../core/errors.ts';
 import { testMachine } from '../config.fixture.ts';
@@ -75,6 +76,57 @@ function shuffled(
   return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, mutated(text, changes)]));
 }
 
+const ODD: readonly unknown[] = [
+  null,
+  0,
+  -1,
+  1e300,
+  true,
+  '',
+  ' ',
+  [],
+  {},
+  [[]],
+  ['a'],
+  { use: ['x'] },
+  { env: { ANTHROPIC_BASE_URL: 5 } },
+  'a,b',
+  'a,b,c',
+  '__proto__',
+  'claude',
+  'opus',
+  'subscription',
+  'x'.repeat(5000),
+  'a b',
+  '\u001b[31m',
+  'http://u:p@h/',
+  'not a url',
+  '$',
+  '${}',
+  'https://api.deepseek.com/v1/chat/completions',
+  'http://localhost:8000/v1',
+  'deepseek:x',
+];
+const swaps = fc.array(fc.record({ at: fc.nat(200), put: fc.constantFrom(...ODD), name: fc.boolean() }), {
+  minLength: 1,
+  maxLength: 5,
+});
+
+/** The tree with its nth node replaced, or with the name of that node replaced. */
+function swapped(root: unknown, { at, put, name }: { at: number; put: unknown; name: boolean }): unknown {
+  let left = at;
+  const visit = (value: unknown): unknown => {
+    if (left-- === 0 && !name) return put;
+    if (Array.isArray(value)) return value.map(visit);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value).map(
+      ([key, inner]) => [name && left === 0 ? String(put) : key, visit(inner)] as const,
+    );
+    return Object.fromEntries(entries);
+  };
+  return visit(root);
+}
+
 function read(rival: Rival, one: Example, files: Readonly<Record<string, string>>) {
   const home = '/home/u';
   const texts = new Map(Object.entries(files).map(([name, text]) => [join(home, name), text]));
@@ -85,7 +137,7 @@ function read(rival: Rival, one: Example, files: Readonly<Record<string, string>
 describe.each(EXAMPLES.map((one) => [one.title, one] as const))('%s, damaged', (_, one) => {
   const rival = RIVALS.find(({ id }) => id === one.rival) as Rival;
 
-  it('is read or refused, and what is read is a valid configuration without a key in it', () => {
+  it('is read or refused, and what is read is a valid configuration', () => {
     fc.assert(
       fc.property(mutations, (changes) => {
         let imported: ReturnType<typeof settle>;
@@ -97,11 +149,40 @@ describe.each(EXAMPLES.map((one) => [one.title, one] as const))('%s, damaged', (
           return;
         }
         expect(faultsOf(imported.config)).toEqual([]);
-        expect(JSON.stringify(imported)).not.toMatch(KEY);
       }),
       { numRuns: 60 },
     );
   });
+
+  it.runIf(Object.keys(one.files).some((name) => /\.(?:json|ya?ml)$/.test(name)))(
+    'with other values and names in it is read or refused as well, and no key is shown',
+    () => {
+      fc.assert(
+        fc.property(swaps, (changes) => {
+          const files = Object.fromEntries(
+            Object.entries(one.files).map(([name, text]) => {
+              if (!/\.(?:json|ya?ml)$/.test(name)) return [name, text];
+              const root: unknown = parse(text.replace(/^\s*\/\/.*$/gm, ''), { logLevel: 'silent' });
+              // JSON is YAML too.
+              return [name, JSON.stringify(changes.reduce(swapped, root))];
+            }),
+          );
+          let imported: ReturnType<typeof settle>;
+          try {
+            imported = settle(read(rival, one, files));
+          } catch (thrown) {
+            expect(thrown).toMatchObject({ code: 'config_invalid' });
+            return;
+          }
+          expect(faultsOf(imported.config)).toEqual([]);
+          expect(JSON.stringify(imported)).not.toMatch(KEY);
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: what is shown must not steer the terminal
+          for (const { path, reason } of imported.notes) expect(path + reason).not.toMatch(/[\u0000-\u001f]/);
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
 
   it('is applied as a whole or not at all', async () => {
     await fc.assert(

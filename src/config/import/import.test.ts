@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listFiles, writeFiles } from '../../../test/support/temp-home.ts';
+import { MidswapError } from '../../core/errors.ts';
 import { type TestMachine, testMachine } from '../config.fixture.ts';
 import type { LoadedConfig } from '../load.ts';
 import type { RawConfig } from '../schema.ts';
@@ -428,6 +429,25 @@ describe('a configuration that is there', () => {
     ]);
     await (await plan(machine, { rival: 'ccode' }, { force: true })).apply();
     expect((await plan(machine, { rival: 'ccode' })).secrets).toEqual([]);
+  });
+
+  it('is as it was, with every key that was stored, when one key cannot be stored', async () => {
+    const machine = machineWith(example('ccode'), OWN);
+    const kept = new Map([['ccode-deepseek', 'the-old-one']]);
+    writeFiles(machine.dir, { 'home/.config/midswap/secrets.yaml': '"ccode-deepseek": "keychain:ccode-deepseek"\n' });
+    const keychain = async () => ({
+      get: (name: string) => kept.get(name),
+      set: (name: string, value: string) => {
+        if (name === 'ccode-minimax') throw new MidswapError('cannot_write', 'the keychain refused the key');
+        kept.set(name, value);
+      },
+      remove: (name: string) => void kept.delete(name),
+    });
+    const made = await plan(machine, { rival: 'ccode' }, { keychain, force: true });
+    expect(made.secrets.map(({ name }) => name)).toEqual(['ccode-deepseek', 'ccode-minimax']);
+    await expect(made.apply()).rejects.toMatchObject({ code: 'cannot_write' });
+    expect([...kept]).toEqual([['ccode-deepseek', 'the-old-one']]);
+    expect(readFileSync(machine.file, 'utf8')).toBe(OWN);
   });
 
   it('shows its own keys masked', async () => {

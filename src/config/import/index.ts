@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { MidswapError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import { redact } from '../../core/redact.ts';
+import type { Secret } from '../../core/secret.ts';
 import { changedText, editConfig, NEW_FILE } from '../edit.ts';
 import { configInvalid } from '../faults.ts';
 import { type Keychain, openKeychain } from '../keychain.ts';
@@ -205,13 +206,7 @@ function isFile(path: string): boolean {
 }
 
 async function textOf(file: string, platform: string): Promise<string> {
-  try {
-    if (isFile(file) && statSync(file).size < LIMIT * 64 && isDatabase(readFileSync(file)))
-      return await dumpTable(file, 'providers');
-  } catch (thrown) {
-    if (thrown instanceof MidswapError) throw thrown;
-    // Whatever it is, the reader below tells it in its own words.
-  }
+  if (isFile(file) && isDatabase(file)) return dumpTable(file, 'providers');
   const read = readRegularFile(file, LIMIT, platform);
   if (read) return read.text;
   throw new MidswapError('config_unreadable', `${file} is not there`, { hint: 'Give the path of a file.' });
@@ -226,16 +221,23 @@ async function ownConfig(file: string, text: string | undefined): Promise<RawCon
   return config ?? {};
 }
 
+/** A key to be stored, and the one that is there under its name. */
+interface StoredSecret extends ImportedSecret {
+  readonly before: Secret | undefined;
+}
+
 /** Those that are not stored yet, and those whose name has another key. */
 async function newSecrets(
   options: ImportOptions,
   paths: ConfigPaths,
   secrets: readonly ImportedSecret[],
-): Promise<{ wanted: ImportedSecret[]; taken: ImportedSecret[] }> {
+): Promise<{ wanted: StoredSecret[]; taken: StoredSecret[] }> {
   if (secrets.length === 0) return { wanted: [], taken: [] };
   const known = new Set((await listSecrets(paths, options.platform)).map(({ name }) => name));
   const stored = await openSecrets(options, paths, [], options.keychain ?? openKeychain);
-  const wanted = secrets.filter(({ name, value }) => stored.stored(name)?.reveal() !== value.reveal());
+  const wanted = secrets
+    .map((secret) => ({ ...secret, before: stored.stored(secret.name) }))
+    .filter(({ value, before }) => before?.reveal() !== value.reveal());
   return { wanted, taken: wanted.filter(({ name }) => known.has(name)) };
 }
 
@@ -246,7 +248,7 @@ async function apply(
     readonly before: string | undefined;
     readonly changes: readonly Change[];
     readonly conflicts: readonly ImportNote[];
-    readonly secrets: readonly ImportedSecret[];
+    readonly secrets: readonly StoredSecret[];
     readonly changed: boolean;
   },
 ): Promise<ImportResult> {
@@ -274,7 +276,12 @@ async function apply(
       (await editConfig(paths.configFile, options.platform, (edit) => applyChanges(edit, plan.changes)));
     return { changed, stored };
   } catch (thrown) {
-    for (const { name } of stored) await removeSecret(paths, options.platform, name, keychain).catch(() => false);
+    for (const { name, before } of plan.secrets.slice(0, stored.length)) {
+      const undone = before
+        ? storeSecret(paths, options.platform, name, before.reveal(), keychain)
+        : removeSecret(paths, options.platform, name, keychain);
+      await undone.catch(() => false);
+    }
     throw thrown;
   }
 }
