@@ -5,6 +5,7 @@ import { readEnvelope, spliceModel, validateMessages } from './envelope.ts';
 
 const read = (body: unknown) =>
   readEnvelope(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), '/v1/messages?beta=true', []);
+const WHOLE_NUMBERS = ['100', '1e2', '1.0', '10E1'];
 const GOOD = { model: 'claude-opus-5', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] };
 
 function refusal(body: unknown): MidswapError {
@@ -171,5 +172,10 @@ describe('validation of the messages', () => {
     [{ tools: [{ description: 'x' }] }, 'tools[0].name: is required'],
   ])('names the path of the fault: %#', (extra, text) => {
     expect(() => check(extra)).toThrow(text);
+  });
+
+  it.each(WHOLE_NUMBERS)('max_tokens may be written as %s', (text) => {
+    const raw = Buffer.from(JSON.stringify(GOOD).replace('"max_tokens":10', `"max_tokens":${text}`));
+    expect(readEnvelope(raw, '/v1/messages', []).model).toBe(GOOD.model);
   });
 });

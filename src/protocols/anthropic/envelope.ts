@@ -141,7 +141,9 @@ const FIELDS: Readonly<Record<string, Check>> = {
   messages: ofKind('array'),
   stream: ofKind('boolean'),
   max_tokens: (raw, [start, end]) =>
-    /^[1-9][0-9]{0,14}$/.test(raw.toString('latin1', start, end)) ? undefined : 'must be a whole number of at least 1',
+    isCount(raw.toString('latin1', start, Math.min(end, start + 32)))
+      ? undefined
+      : 'must be a whole number of at least 1',
   system: ofKind('string', 'array'),
   tools: ofKind('array'),
   tool_choice: ofKind('object'),
@@ -153,6 +155,11 @@ const FIELDS: Readonly<Record<string, Check>> = {
   top_p: ofKind('number'),
   top_k: ofKind('number'),
 };
+/** `1e2` is a whole number too; `"100"` is not. */
+function isCount(text: string): boolean {
+  return /^[0-9]/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) >= 1;
+}
+
 const NEVER_NULL = new Set(['model', 'messages', 'stream', 'max_tokens']);
 
 function checkFields(raw: Buffer, spans: ReadonlyMap<string, Span>): void {

@@ -277,6 +277,8 @@ describe('a request to a third party', () => {
       { effort: 'high', format: { type: 'json_schema' } },
     ],
     [{ effort: 'yes', outputFormat: false }, 'enabled', { effort: 'high' }],
+    [{ effort: 'yes', outputFormat: false, effortValues: { high: 'max' } }, 'enabled', { effort: 'max' }],
+    [{ effort: 'yes', outputFormat: false, effortValues: { low: 'max' } }, 'enabled', { effort: 'high' }],
     [{ effort: 'no', outputFormat: false }, 'enabled', undefined],
   ])('effort and format: %j with thinking %s', (quirks, type, expected) => {
     const output_config = { effort: 'high', format: { type: 'json_schema' }, task_budget: 5 };

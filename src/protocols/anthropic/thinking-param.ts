@@ -53,13 +53,18 @@ export function fitThinking(draft: RequestDraft, target: Target): void {
   }
 }
 
-/** `output_config.effort`, where it is known and not beside thinking that is off. */
+/** `output_config.effort` in the endpoint's own words, where it is known and not beside thinking that is off. */
 export function fitEffort(draft: RequestDraft, target: Target): void {
   const config = draft.get('output_config') as Record<string, unknown> | null | undefined;
   if (config?.effort === undefined) return;
-  const { effort } = target.quirks.messages;
+  const { effort, effortValues } = target.quirks.messages;
   const off = thinkingOf(draft)?.type === 'disabled';
-  if (effort === 'yes' || (effort === 'not-when-thinking-off' && !off)) return;
+  if (effort === 'yes' || (effort === 'not-when-thinking-off' && !off)) {
+    const word =
+      typeof config.effort === 'string' && Object.hasOwn(effortValues, config.effort) && effortValues[config.effort];
+    if (word && word !== config.effort) draft.set('output_config', { ...config, effort: word });
+    return;
+  }
   const { effort: dropped, ...rest } = config;
   draft.notes.push(`effort ${String(dropped)} was left out`);
   if (Object.keys(rest).length === 0) draft.delete('output_config');
