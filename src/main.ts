@@ -110,6 +110,9 @@ async function createApp(): Promise<App> {
     planImport: async (options) => (await import('./config/import/index.ts')).planImport({ ...machine, ...options }),
     importable: async () => (await import('./config/import/index.ts')).RIVALS,
     trial: (configuration, reference) => tryOnce(configuration, reference),
+    updateModels: async (text, source) =>
+      (await import('./config/model-table.ts')).updateModelTable(stateDir(), text, source),
+    originOf,
     configSchema: async () => (await import('./config/schema.ts')).configJsonSchema(),
     isPlainCommand: async (args) => (await import('./launcher/claude-arguments.ts')).isPlainCommand(args),
     runPlainClient: async (args) => (await import('./launcher/launch.ts')).runPlainClaude({ args, ...wiring.client() }),
@@ -143,6 +146,13 @@ async function readConfiguration({ machine }: Wiring, more: Partial<LoadOptions>
 async function planOwnChange({ machine }: Wiring, change: (edit: ConfigEdit) => void, variables: Machine['env'] = {}) {
   const { planChange } = await import('./config/planned-change.ts');
   return planChange({ ...machine, env: { ...machine.env, ...variables } }, change);
+}
+
+/** Where an endpoint is: that of the built-in provider is started for whoever asks. */
+async function originOf(baseUrl: string): Promise<string> {
+  const { BUILT_IN_HOST } = await import('./gateway/gateway.ts');
+  const url = new URL(baseUrl);
+  return url.hostname === BUILT_IN_HOST ? `${(await startSandbox()).origin}${url.pathname}` : baseUrl;
 }
 
 /** One small request through a gateway of its own. */

@@ -40,6 +40,13 @@ export interface App {
   planImport(options: ImportOptions): Promise<ImportPlan>;
   /** Tools that can be imported from. */
   importable(): Promise<readonly { readonly id: string; readonly title: string; readonly places: readonly string[] }[]>;
+  /** Takes over a table of model data. Throws `invalid_request` and `cannot_write`. */
+  updateModels(
+    text: string,
+    source: string,
+  ): Promise<{ readonly file: string; readonly providers: number; readonly models: number }>;
+  /** Address of an endpoint: that of the built-in provider is known at run time only. */
+  originOf(baseUrl: string): Promise<string>;
   /** One small request to where a reference leads. Throws what the reference grammar throws, and `no_credential`. */
   trial(configuration: Configuration, reference: string): Promise<Trial>;
   /** JSON Schema of the configuration file. */
@@ -59,6 +66,20 @@ export interface App {
   pluginPath(): Promise<string>;
   /** Throws `claude_missing`, which says how to install it. */
   findClient(): Promise<{ readonly path: string; readonly version: string | undefined }>;
+}
+
+/** Tokens, and US dollars for a million of them. */
+export interface ModelRecord {
+  readonly context?: number;
+  readonly output?: number;
+  readonly vision?: boolean;
+  readonly thinking?: boolean;
+  readonly price?: {
+    readonly input?: number;
+    readonly output?: number;
+    readonly cacheRead?: number;
+    readonly cacheWrite?: number;
+  };
 }
 
 /** What is done to a configuration file; comments and layout stay. */
@@ -131,6 +152,10 @@ export interface Configuration {
   resolve(reference: string): string | undefined;
   /** The id of a provider by any of its names, in any case. */
   providerId(name: string): string | undefined;
+  /** Names of a provider's models of which something is known. */
+  knownModels(provider: string): readonly string[];
+  /** All that is known of a model; what is not there is unknown. */
+  modelRecord(provider: string, model: string): ModelRecord;
   /** Whether a file writes it, in any case: what is built in is not written. */
   isWritten(path: readonly [section: 'profiles' | 'aliases', name: string]): boolean;
   /** Profiles as they are written, as a document without keys. Throws `unknown_reference`. */

@@ -172,10 +172,18 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'models',
-    args: '[provider]',
-    summary: 'the models that providers and profiles name',
-    examples: ['models', 'models deepseek'],
-    run: async (app, out, [provider]) => (await import('./commands/providers.ts')).models(app, out, provider),
+    args: '[provider] [source]',
+    summary: 'models with window, prices and what they take; from the providers themselves with --live',
+    options: [
+      ['--live', "the providers' own lists, kept for a day"],
+      ['--refresh', 'ask the providers now'],
+    ],
+    examples: ['models', 'models deepseek', 'models openrouter --live', 'models update https://models.dev/api.json'],
+    run: async (app, out, words, options) =>
+      (await import('./commands/models.ts')).models(app, out, words, {
+        live: options.live === true,
+        refresh: options.refresh === true,
+      }),
   },
   {
     name: 'explain',

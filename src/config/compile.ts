@@ -32,6 +32,8 @@ export interface CompileInput {
   /** All layers merged. */
   readonly config: RawConfig;
   readonly secrets: Secrets;
+  /** Model data that goes before what midswap was shipped with, and behind that of the configuration. */
+  readonly models?: ModelTable | undefined;
   readonly version: number;
 }
 
@@ -40,6 +42,8 @@ export interface Compiled {
   readonly snapshot: Snapshot;
   readonly faults: readonly Remark[];
   readonly warnings: readonly Remark[];
+  /** Model data beside the shipped one; earlier tables win. */
+  readonly tables: readonly ModelTable[];
 }
 
 const UNKNOWN_MODEL: ModelData = Object.freeze({
@@ -50,7 +54,7 @@ const UNKNOWN_MODEL: ModelData = Object.freeze({
 });
 
 /** Makes the snapshot of a merged configuration. Pure, but for what `secrets` looks up. */
-export function compileConfig({ config, secrets, version }: CompileInput): Compiled {
+export function compileConfig({ config, secrets, models, version }: CompileInput): Compiled {
   const faults: Remark[] = [];
   const warnings: Remark[] = [];
   const remarks: Remarks = {
@@ -64,7 +68,7 @@ export function compileConfig({ config, secrets, version }: CompileInput): Compi
   if (!written.has(SUBSCRIPTION_ALIAS) && !aliases.has(SUBSCRIPTION_ALIAS) && written.has(SUBSCRIPTION)) {
     aliases.set(SUBSCRIPTION_ALIAS, SUBSCRIPTION);
   }
-  const data = dataLookUp(providers);
+  const data = dataLookUp(providers, models);
   const compiler = new ProfileCompiler(
     { profiles: written, aliases, providers, secrets, modelData: data, hasModel: modelLookUp(data.tables) },
     remarks,
@@ -92,7 +96,7 @@ export function compileConfig({ config, secrets, version }: CompileInput): Compi
     modelData: (provider: string, model: string) => data(provider, model),
   });
   checkReferences(config, snapshot, new Set([...written.keys()].filter((key) => !profiles.has(key))), remarks);
-  return { snapshot, faults, warnings };
+  return { snapshot, faults, warnings, tables: data.tables };
 }
 
 function compileProviders(config: RawConfig, secrets: Secrets, remarks: Remarks): Map<string, CompiledProvider> {
@@ -143,8 +147,9 @@ function writtenProfiles(
   return written;
 }
 
-function dataLookUp(providers: ReadonlyMap<string, CompiledProvider>) {
-  const tables = [...providers.values()].map(({ table }) => table).filter((table) => Object.keys(table).length > 0);
+function dataLookUp(providers: ReadonlyMap<string, CompiledProvider>, models: ModelTable | undefined) {
+  const own = [...providers.values()].map(({ table }) => table).filter((table) => Object.keys(table).length > 0);
+  const tables = models ? [...own, models] : own;
   const known = new Map<string, ModelData>();
   const look = (provider: string, model: string | undefined): ModelData => {
     if (model === undefined) return UNKNOWN_MODEL;

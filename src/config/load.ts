@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { ModelTable } from '../catalogue/models.ts';
 import { MidswapError } from '../core/errors.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { BUILT_IN, type Compiled, compileConfig } from './compile.ts';
@@ -15,6 +16,7 @@ import {
   originOf,
   writtenPath,
 } from './layers.ts';
+import { modelTableFile, readModelTable } from './model-table.ts';
 import { environmentLayer, flagLayer, modelLayer } from './override-layers.ts';
 import { type ConfigPaths, configPaths, type Machine } from './paths.ts';
 import { checkProject, PROJECT_LIMIT, projectCandidates } from './project.ts';
@@ -38,6 +40,8 @@ export interface LoadOptions extends Machine {
 
 export interface LoadedConfig {
   readonly snapshot: Snapshot;
+  /** Model data beside the shipped one; earlier tables win. */
+  readonly tables: readonly ModelTable[];
   /** All layers merged, as they are written. */
   readonly config: RawConfig;
   readonly paths: ConfigPaths;
@@ -72,7 +76,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const paths = configPaths(options);
   const file = options.configFile ?? paths.configFile;
   const candidates = options.cwd === undefined ? [] : projectCandidates(options.cwd, options.home);
-  const files = [file, paths.envFile, paths.secretsFile, ...candidates];
+  const files = [file, paths.envFile, paths.secretsFile, modelTableFile(paths.stateDir), ...candidates];
   const signs = signsOf(files);
   const warnings: string[] = [];
   const user = await userLayer(file, options);
@@ -85,11 +89,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     referencesIn(mergeLayers(firm.below)),
     options.keychain ?? openKeychain,
   );
+  const fetched = readModelTable(paths.stateDir, options.platform);
+  if (fetched.warning !== undefined) warnings.push(fetched.warning);
   const compile = (layers: readonly Layer[]): Attempt => ({
     layers,
     compiled: compileConfig({
       config: mergeLayers(layers),
       secrets,
+      models: fetched.table,
       version: options.version ?? 1,
     }),
   });
@@ -104,6 +111,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   warnings.push(...compiled.warnings.map((remark) => faultText(placed(remark, layers))), ...secretWarnings(secrets));
   return {
     snapshot: compiled.snapshot,
+    tables: compiled.tables,
     config: mergeLayers(layers),
     paths,
     file,

@@ -1,3 +1,4 @@
+import { knownModels, type ModelRecord, modelRecord } from '../catalogue/models.ts';
 import { findProvider } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import { resolveReference } from '../routing/reference.ts';
@@ -12,6 +13,10 @@ export interface OpenConfiguration extends Pick<LoadedConfig, 'snapshot' | 'file
   resolve(reference: string): string | undefined;
   /** The id of a provider by any of its names, in any case. */
   providerId(name: string): string | undefined;
+  /** Names of a provider's models of which something is known. */
+  knownModels(provider: string): readonly string[];
+  /** All that is known of a model; what is not there is unknown. */
+  modelRecord(provider: string, model: string): ModelRecord;
   /** Whether a file writes it, in any case: what is built in is not written. */
   isWritten(path: readonly [section: 'profiles' | 'aliases', name: string]): boolean;
   /** Profiles as they are written, as a document without keys. Throws `unknown_reference`. */
@@ -49,6 +54,8 @@ export async function openConfiguration(options: LoadOptions): Promise<OpenConfi
       const id = findProvider(name)?.id ?? name.toLowerCase();
       return snapshot.providers.has(id) ? id : undefined;
     },
+    knownModels: (provider) => knownModels(provider, ...loaded.tables),
+    modelRecord: (provider, model) => modelRecord(provider, model, ...loaded.tables),
     isWritten: ([section, name]) =>
       Object.keys(config[section] ?? {}).some((key) => key.toLowerCase() === name.toLowerCase()),
     exportProfiles: async (names) => (await import('./profile-share.ts')).exportProfiles(config, names),

@@ -18,7 +18,7 @@ import { Ticker } from './ticker.ts';
 import { closePools, createPools, type Pools } from './upstream.ts';
 
 /** Host of endpoints that the built-in provider serves; replaced by its address at run time. */
-const BUILT_IN_HOST = 'sandbox.invalid';
+export const BUILT_IN_HOST = 'sandbox.invalid';
 
 /** Something else that is served on the gateway's port: the control API. */
 export interface Mount {

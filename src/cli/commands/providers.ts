@@ -1,7 +1,3 @@
-import { listModels } from '../../control/choices.ts';
-import { describeTokens } from '../../control/wording.ts';
-import { MidswapError } from '../../core/errors.ts';
-import { nearest } from '../../core/nearest.ts';
 import type { App } from '../app.ts';
 import type { Output } from '../output.ts';
 
@@ -28,32 +24,6 @@ export async function providers(app: App, out: Output): Promise<number> {
       [...new Set(row.endpoints.map(({ protocol }) => protocol))].join(', '),
       row.endpoints[0]?.baseUrl ?? '-',
       describeKey(out, row.keyVariables, row.keysFound),
-    ]),
-  );
-  return 0;
-}
-
-/** `models [PROVIDER]`: every model that a provider's defaults or a profile names. */
-export async function models(app: App, out: Output, provider: string | undefined): Promise<number> {
-  const { snapshot } = await app.configuration();
-  const wanted = provider?.toLowerCase();
-  if (wanted !== undefined && !snapshot.providers.has(wanted)) {
-    const near = nearest(wanted, snapshot.providers.keys());
-    throw new MidswapError('unknown_reference', `there is no provider "${provider}"`, {
-      hint: near === undefined ? 'See: midswap providers' : `Did you mean ${near}?`,
-    });
-  }
-  const rows = listModels(snapshot).filter((model) => wanted === undefined || model.provider === wanted);
-  if (out.json) {
-    out.data(rows);
-    return 0;
-  }
-  out.table(
-    ['MODEL', 'WINDOW', 'PROFILES'],
-    rows.map(({ provider: id, model, window, profiles }) => [
-      `${id}:${model}`,
-      window === null ? 'unknown' : describeTokens(window),
-      profiles.join(', '),
     ]),
   );
   return 0;
