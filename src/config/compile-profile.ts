@@ -5,6 +5,7 @@ import type { Profile } from '../core/snapshot.ts';
 import type { Credential, Endpoint, ModelData, ProtocolId, Target, ThinkingChoice } from '../core/target.ts';
 import { type CompiledProvider, keyCredential } from './compile-provider.ts';
 import { failuresOf } from './compile-resilience.ts';
+import type { EnvironmentProxies } from './environment-proxy.ts';
 import type { Remarks } from './remarks.ts';
 import type { RawProfile } from './schema.ts';
 import type { Secrets } from './secrets.ts';
@@ -23,6 +24,7 @@ export interface ProfileSources {
   readonly aliases: ReadonlyMap<string, string>;
   readonly providers: ReadonlyMap<string, CompiledProvider>;
   readonly secrets: Secrets;
+  readonly proxies: EnvironmentProxies | undefined;
   modelData(provider: string, model: string | undefined): ModelData;
   /** Whether the provider is known to have the model, by its exact name. */
   hasModel(provider: CompiledProvider, model: string): boolean;
@@ -310,7 +312,7 @@ export class ProfileCompiler {
   }
 
   #target(
-    { provider, credential, proxy, problem, quirksOf }: CompiledProvider,
+    { provider, credential, proxy: own, problem, quirksOf }: CompiledProvider,
     model: string | undefined,
     through: {
       readonly profile: string;
@@ -319,9 +321,11 @@ export class ProfileCompiler {
     },
   ): Target {
     const used = through.credential ?? credential;
+    const endpoint = through.endpoint ?? provider.endpoints[0];
+    const proxy = own ?? this.#sources.proxies?.proxyFor(endpoint);
     return Object.freeze({
       provider: provider.id,
-      endpoint: through.endpoint ?? provider.endpoints[0],
+      endpoint,
       model,
       credential: problem === undefined ? used : { kind: 'missing' as const, reason: problem },
       quirks: quirksOf(model),

@@ -10,6 +10,7 @@ import { ProfileCompiler, type WrittenProfile } from './compile-profile.ts';
 import { type CompiledProvider, compileProvider } from './compile-provider.ts';
 import { breakerOf, failuresOf, limitsOf, retryOf } from './compile-resilience.ts';
 import { cacheOf, TOOL_DEFAULTS, webToolsOf } from './compile-tools.ts';
+import type { EnvironmentProxies } from './environment-proxy.ts';
 import type { Remark, Remarks } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
 import { isSecretReference, type Secrets } from './secrets.ts';
@@ -35,6 +36,8 @@ export interface CompileInput {
   /** Model data that goes before what midswap was shipped with, and behind that of the configuration. */
   readonly models?: ModelTable | undefined;
   readonly version: number;
+  /** For providers without a proxy of their own. */
+  readonly proxies?: EnvironmentProxies;
 }
 
 export interface Compiled {
@@ -54,7 +57,7 @@ const UNKNOWN_MODEL: ModelData = Object.freeze({
 });
 
 /** Makes the snapshot of a merged configuration. Pure, but for what `secrets` looks up. */
-export function compileConfig({ config, secrets, models, version }: CompileInput): Compiled {
+export function compileConfig({ config, secrets, models, version, proxies }: CompileInput): Compiled {
   const faults: Remark[] = [];
   const warnings: Remark[] = [];
   const remarks: Remarks = {
@@ -70,7 +73,15 @@ export function compileConfig({ config, secrets, models, version }: CompileInput
   }
   const data = dataLookUp(providers, models);
   const compiler = new ProfileCompiler(
-    { profiles: written, aliases, providers, secrets, modelData: data, hasModel: modelLookUp(data.tables) },
+    {
+      profiles: written,
+      aliases,
+      providers,
+      secrets,
+      proxies,
+      modelData: data,
+      hasModel: modelLookUp(data.tables),
+    },
     remarks,
   );
   const profiles = new Map<string, Profile>();

@@ -4,6 +4,7 @@ import { MidswapError } from '../core/errors.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { BUILT_IN, type Compiled, compileConfig } from './compile.ts';
 import type { Flags } from './environment.ts';
+import { environmentProxies } from './environment-proxy.ts';
 import { type ConfigFault, configInvalid, faultsOf, faultText, pathText } from './faults.ts';
 import { signsOf } from './file-signs.ts';
 import { type Keychain, openKeychain } from './keychain.ts';
@@ -91,6 +92,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   );
   const fetched = readModelTable(paths.stateDir, options.platform);
   if (fetched.warning !== undefined) warnings.push(fetched.warning);
+  const proxies = environmentProxies(options.env);
   const compile = (layers: readonly Layer[]): Attempt => ({
     layers,
     compiled: compileConfig({
@@ -98,6 +100,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
       secrets,
       models: fetched.table,
       version: options.version ?? 1,
+      proxies,
     }),
   });
 
@@ -108,7 +111,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const [first, ...others] = compiled.faults.map((remark) => placed(remark, layers));
   if (first) throw configInvalid([first, ...others]);
 
-  warnings.push(...compiled.warnings.map((remark) => faultText(placed(remark, layers))), ...secretWarnings(secrets));
+  warnings.push(...compiled.warnings.map((remark) => faultText(placed(remark, layers))), ...secretWarnings(secrets), ...proxies.warnings);
   return {
     snapshot: compiled.snapshot,
     tables: compiled.tables,

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { environmentProxies } from '../config/environment-proxy.ts';
 import { Secret } from '../core/secret.ts';
 import type { Target } from '../core/target.ts';
 import { callUpstream, closePools, createPools, isFault } from './upstream.ts';
@@ -72,11 +73,11 @@ async function upstream(): Promise<number> {
   return listen(http.createServer((req, res) => req.resume().on('end', () => res.end('{"from":"upstream"}'))));
 }
 
-function call(baseUrl: string, proxy: string) {
+function call(baseUrl: string, proxy: string | undefined) {
   const target = {
     provider: 'somebody',
     timeouts: { connectMs: 500, firstByteMs: 0, idleMs: 0 },
-    proxy: new Secret(proxy, 'the configuration'),
+    ...(proxy === undefined ? {} : { proxy: new Secret(proxy, 'the configuration') }),
   };
   return callUpstream(pools, {
     target: target as unknown as Target,
@@ -156,5 +157,25 @@ describe('a provider behind a proxy', () => {
       expect(await textOf(await call(`http://upstream.test:${port}`, `http://127.0.0.1:${proxyPort}`))).toBe('{}');
     }
     expect(seen.length).toBe(requests === 3 ? 2 : 1);
+  });
+
+  it('that the environment names is reached by it, and by nobody else', async () => {
+    const seen: Seen[] = [];
+    const proxyPort = await listen(httpProxy(seen));
+    const socksPort = await listen(socksProxy(seen));
+    const port = await upstream();
+    const { proxyFor } = environmentProxies({
+      HTTP_PROXY: `http://user:pass@127.0.0.1:${proxyPort}`,
+      NO_PROXY: '127.0.0.0/8,direct.test',
+    });
+    const through = async (baseUrl: string, proxies = proxyFor) => {
+      const proxy = proxies({ baseUrl, local: false });
+      return textOf(await call(baseUrl, proxy?.reveal()));
+    };
+    expect(await through(`http://upstream.test:${port}`)).toBe('{"from":"upstream"}');
+    expect(await through(`http://127.0.0.1:${port}`)).toBe('{"from":"upstream"}');
+    const all = environmentProxies({ ALL_PROXY: `socks5://user:pass@127.0.0.1:${socksPort}` });
+    expect(await through(`http://socks.test:${port}`, all.proxyFor)).toBe('{"from":"upstream"}');
+    expect(seen.map(({ to }) => to)).toEqual([`upstream.test:${port}`, `socks.test:${port}`]);
   });
 });
