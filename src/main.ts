@@ -30,6 +30,8 @@ const DRAIN_MS = 5_000;
 /** The first moments belong to the client's own start. */
 const WATCH_AFTER_MS = 500;
 const LOOPBACK = '127.0.0.1';
+/** Makes this program a reader of one page; see `gateway/server-tools/page-reader.ts`. */
+const PAGE_READER = '__read-page';
 
 /** Told of every fault that nobody caught. A gateway that serves replaces it: a session outlives a fault. */
 let onFault = (thrown: unknown): void => {
@@ -41,6 +43,8 @@ let onFault = (thrown: unknown): void => {
 const argv = ownArguments();
 if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version')) {
   process.stdout.write(`${manifest.version}\n`);
+} else if (argv.length === 1 && argv[0] === PAGE_READER) {
+  await (await import('./gateway/server-tools/page-reader.ts')).servePage(process.stdin, process.stdout);
 } else {
   await main();
 }
@@ -298,6 +302,7 @@ async function startGateway(
         sandbox ??= startSandbox();
         return (await sandbox).origin;
       },
+      webAccess: { pageReader: [...selfCommand(), PAGE_READER] },
       onInternalError: (thrown) => onFault(thrown),
       stopClient: ({ pid }) => {
         if (pid !== undefined) process.kill(pid, 'SIGTERM');

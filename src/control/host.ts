@@ -10,7 +10,8 @@ import { CONTROL_PREFIX, type UseRequest, type UseResult } from './contract.ts';
 import { removeRecord, writeRecord } from './registry.ts';
 import { createSessionControl, type ResolveReference } from './sessions.ts';
 
-export interface HostOptions extends Pick<GatewayOptions, 'sandboxOrigin' | 'onInternalError' | 'onUpstreamFault'> {
+export interface HostOptions
+  extends Pick<GatewayOptions, 'sandboxOrigin' | 'webAccess' | 'onInternalError' | 'onUpstreamFault'> {
   readonly snapshot: Snapshot;
   readonly resolve: ResolveReference;
   readonly stateDir: string;

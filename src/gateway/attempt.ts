@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AttemptRecord } from '../core/events.ts';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
+import type { Envelope } from '../core/messages.ts';
 import type { Target } from '../core/target.ts';
 import { emptyUsage, type Usage } from '../core/usage.ts';
 import type { EncodedRequest, Protocol, ProtocolContext } from '../protocols/protocol.ts';
@@ -11,7 +12,8 @@ import { credentialHeaders, withCredential } from './credential.ts';
 import type { Exchange } from './exchange.ts';
 import { connectionFault } from './faults.ts';
 import { protocolOf } from './protocols.ts';
-import { relay } from './relay.ts';
+import { relay, type StreamSink } from './relay.ts';
+import { offerTools } from './server-tools/offer.ts';
 import { callUpstream, decodedBody, hostOf, isFault, type UpstreamCall } from './upstream.ts';
 
 const MAX_ERROR_BYTES = 1 << 20;
@@ -29,6 +31,13 @@ const NOT_FORWARDED = new Set([
   'alt-svc',
   'strict-transport-security',
 ]);
+
+/** What all requests of one try have in common. */
+interface Call {
+  readonly protocol: Protocol;
+  readonly context: ProtocolContext;
+  readonly credential: readonly string[];
+}
 
 export interface AttemptResult {
   readonly fault: UpstreamFault | undefined;
@@ -135,9 +144,48 @@ export class Attempt {
     };
     const credential = credentialHeaders(target, envelope.headers, gateway.isToken, keyIndex);
     if ('fault' in credential) return credential.fault;
+    const call: Call = { protocol, context, credential: credential.headers };
+    const { webTools } = this.#exchange;
+    const offer = webTools && !this.#exchange.isCount && offerTools(envelope, target, webTools);
+    if (!offer) return this.#ask(call, envelope, reply);
+    const { runToolLoop } = await import('./server-tools/tool-loop.ts');
+    const { fault, usage } = await runToolLoop({
+      envelope,
+      offer,
+      reply,
+      mintId: gateway.mintId,
+      calls: {
+        settings: webTools,
+        access: gateway.webAccess,
+        signal: this.#exchange.signal,
+        userAgent: `midswap/${gateway.version}`,
+      },
+      ask: (next, sink) => this.#ask(call, next, sink),
+      usage: () => this.#usage,
+      onBusy: (busy) => {
+        this.#paused = busy;
+        this.#lastByteMs = performance.now();
+      },
+      onContent: (nowMs) => this.#exchange.noteFirstContent(nowMs),
+      stopped: () => this.#stopped,
+      headers: (stream) => this.#ownHeaders(stream),
+    });
+    this.#usage = usage;
+    return fault;
+  }
+
+  /** One request and its answer. A stream goes to the sink. */
+  async #ask(
+    { protocol, context, credential }: Call,
+    envelope: Envelope,
+    sink: StreamSink,
+  ): Promise<UpstreamFault | undefined> {
+    const target = this.#target;
+    this.#phase = 'waiting';
+    this.#lastByteMs = performance.now();
     const encoded = protocol.encode(envelope, target, context);
     this.#notes = encoded.notes ?? [];
-    const answer = await this.#send(encoded, credential.headers);
+    const answer = await this.#send(encoded, credential);
     if (isFault(answer)) return this.#stopped ?? answer;
     this.#answer = answer;
     if (this.#stopped) {
@@ -151,12 +199,15 @@ export class Attempt {
     if (!envelope.stream || this.#exchange.isCount) return this.#wholeAnswer(protocol, answer, context);
     const translator = protocol.stream(envelope, target, context);
     this.#usage = translator.usage;
-    const fault = await relay(decodedBody(answer), translator, reply, {
-      headers: () => this.#streamHeaders(answer),
+    const fault = await relay(decodedBody(answer), translator, sink, {
+      headers: () => this.#headers(answer, true),
       onChunk: (nowMs) => {
         this.#lastByteMs = nowMs;
       },
-      onContent: (nowMs) => this.#exchange.noteFirstContent(nowMs),
+      onContent: (nowMs) => {
+        // A sink of the gateway's own may still be reading; it tells by itself when the client gets something.
+        if (this.#exchange.reply.state === 'streaming') this.#exchange.noteFirstContent(nowMs);
+      },
       onPause: (paused) => {
         this.#paused = paused;
         this.#lastByteMs = performance.now();
@@ -207,7 +258,7 @@ export class Attempt {
     if ('fault' in whole) return whole.fault;
     this.#usage = whole.usage;
     this.#exchange.noteFirstContent(performance.now());
-    reply.send(200, this.#wholeHeaders(answer), whole.body);
+    reply.send(200, this.#headers(answer, false), whole.body);
     return undefined;
   }
 
@@ -218,24 +269,17 @@ export class Attempt {
     return readBody(decodedBody(answer), { maxBytes, idleMs: 0 });
   }
 
-  #streamHeaders(answer: IncomingMessage): string[] {
-    const own = this.#exchange.routeHeaders(this.#target);
-    if (this.#target.quirks.anthropicGenuine) return [...forwarded(answer), ...own];
-    return [
-      'content-type',
-      'text/event-stream; charset=utf-8',
-      'cache-control',
-      'no-cache',
-      'request-id',
-      this.#exchange.reply.requestId,
-      ...own,
-    ];
+  #headers(answer: IncomingMessage, stream: boolean): string[] {
+    if (!this.#target.quirks.anthropicGenuine) return this.#ownHeaders(stream);
+    return [...forwarded(answer), ...this.#exchange.routeHeaders(this.#target)];
   }
 
-  #wholeHeaders(answer: IncomingMessage): string[] {
-    const own = this.#exchange.routeHeaders(this.#target);
-    if (this.#target.quirks.anthropicGenuine) return [...forwarded(answer), ...own];
-    return ['content-type', 'application/json', 'request-id', this.#exchange.reply.requestId, ...own];
+  #ownHeaders(stream: boolean): string[] {
+    const type = stream
+      ? ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache']
+      : ['content-type', 'application/json'];
+    const { reply } = this.#exchange;
+    return [...type, 'request-id', reply.requestId, ...this.#exchange.routeHeaders(this.#target)];
   }
 }
 

@@ -5,7 +5,7 @@ import type { RequestFacts } from '../core/facts.ts';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { Envelope } from '../core/messages.ts';
 import type { Selection } from '../core/session.ts';
-import type { Limits, Snapshot } from '../core/snapshot.ts';
+import type { Limits, Snapshot, WebTools } from '../core/snapshot.ts';
 import type { RoutePlan, Target } from '../core/target.ts';
 import { emptyUsage, type Usage } from '../core/usage.ts';
 import { readEnvelope } from '../protocols/anthropic/envelope.ts';
@@ -19,6 +19,7 @@ import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway.ts';
 import { answerLocally, estimateCount } from './local.ts';
 import { Reply } from './reply.ts';
+import { withReadableResults } from './server-tools/offer.ts';
 import type { Session } from './session.ts';
 import type { Ticking } from './ticker.ts';
 
@@ -137,6 +138,10 @@ export class Exchange implements Ticking, Attempting {
     return { retry, breaker, rotateAfter };
   }
 
+  get webTools(): WebTools | undefined {
+    return this.#snapshot.webTools;
+  }
+
   get envelope(): Envelope {
     if (!this.#envelope) throw new MidswapError('internal', 'the envelope was asked for before it was read');
     return this.#envelope;
@@ -194,7 +199,8 @@ export class Exchange implements Ticking, Attempting {
       idleMs: BODY_IDLE_MS,
       expected: Number(this.#req.headers['content-length'] ?? Number.NaN) || undefined,
     });
-    const envelope = readEnvelope(raw, this.#options.path, this.#req.rawHeaders);
+    const received = readEnvelope(raw, this.#options.path, this.#req.rawHeaders);
+    const envelope = this.#snapshot.webTools ? withReadableResults(received) : received;
     this.#envelope = envelope;
     const clientSession = this.#req.headers['x-claude-code-session-id'];
     if (typeof clientSession === 'string') session.clientSessionId = clientSession;

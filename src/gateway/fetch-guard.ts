@@ -16,6 +16,8 @@ export interface WebAccess {
   readonly lookup?: Lookup;
   /** Addresses that are taken although they are not public. */
   readonly isExempt?: AddressCheck;
+  /** Command of a process that makes an article of a page; without one a page is plain text. */
+  readonly pageReader?: readonly string[];
 }
 
 export interface FetchRules {

@@ -148,6 +148,8 @@ describe('an answer is not kept', () => {
     ['of an error', { status: 400 } as const],
   ])('%s', async (_, fault) => {
     const { upstream, ask, gateway } = await start();
+    // Content is on its way before the fault, so that nothing is tried again.
+    upstream.wire = { eventDelayMs: 5 };
     upstream.fail(fault);
     await ask();
     expect(gateway.cacheStats.stored).toBe(0);
