@@ -89,6 +89,40 @@ export interface SessionInfo {
   /** Millionths of a US dollar; null is unknown. */
   readonly costMicros: number | null;
   readonly counters: WireCounters;
+  /** Upstream failures of the last requests, newest first. */
+  readonly failures: readonly FailureInfo[];
+  /** Who answers while the first choice does not; null while it does. */
+  readonly detour: DetourInfo | null;
+  /** Keys of this gateway that are not used at the moment, by where they come from. */
+  readonly restingKeys: readonly RestingKey[];
+}
+
+export interface FailureInfo {
+  readonly atMs: number;
+  readonly provider: string;
+  readonly model: string;
+  /** A failure class: `overloaded`, `quota`, `network` and so on. */
+  readonly failure: string;
+  readonly status: number | null;
+  readonly message: string | null;
+  /** `provider/model` that answered the request in the end; null when nobody did. */
+  readonly answeredBy: string | null;
+}
+
+export interface DetourInfo {
+  readonly from: string;
+  readonly to: string;
+  /** Why the first choice was left, where that is known. */
+  readonly failure: string | null;
+}
+
+export interface RestingKey {
+  readonly provider: string;
+  /** `env:DEEPSEEK_API_KEY`; never the key. */
+  readonly origin: string;
+  /** `parked`: it failed authentication, and is not used until the configuration changes. */
+  readonly state: 'resting' | 'parked';
+  readonly restsForMs: number | null;
 }
 
 export type WireCounters = {

@@ -65,7 +65,12 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
   const shared = { bus, snapshot: () => gateway.snapshot, port: () => bound.port, nowMs: () => Date.now() };
   const mounts: ReturnType<typeof mountControl>[] = [];
   const gateway = createGateway({ ...options, bus, mounts });
-  const control = createSessionControl({ ...shared, gatewayId: gateway.id, resolve: options.resolve });
+  const control = createSessionControl({
+    ...shared,
+    gatewayId: gateway.id,
+    resolve: options.resolve,
+    keyHealth: () => gateway.health.keys(performance.now()),
+  });
   const mount = mountControl({
     ...shared,
     gatewayId: gateway.id,

@@ -5,9 +5,11 @@ import type { Selection } from '../core/session.ts';
 import { FAMILY_SLOTS, type Slot } from '../core/slot.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Target } from '../core/target.ts';
+import type { KeyHealth } from '../gateway/health.ts';
 import type { Session } from '../gateway/session.ts';
-import type { SessionInfo, SlotInfo, SwitchEffect, UseRequest, UseResult } from './contract.ts';
+import type { RestingKey, SessionInfo, SlotInfo, SwitchEffect, UseRequest, UseResult } from './contract.ts';
 import { DelayedSwitches } from './delayed-switch.ts';
+import { TroubleLog } from './trouble.ts';
 
 /** What a reference means under the present configuration. */
 export interface ResolvedReference {
@@ -28,6 +30,8 @@ export interface SessionControlOptions {
   snapshot(): Snapshot;
   port(): number;
   nowMs(): number;
+  /** Health of the gateway's keys. */
+  keyHealth?(): readonly KeyHealth[];
 }
 
 export interface SessionControl {
@@ -54,10 +58,12 @@ interface Weight {
 export function createSessionControl(options: SessionControlOptions): SessionControl {
   const undo = new WeakMap<Session, Selection[]>();
   const weights = new Map<string, Weight>();
+  const trouble = new TroubleLog();
 
   const unsubscribe = options.bus.subscribe((event) => {
     if (event.type === 'exchange.ended') weigh(weights, event.record);
     if (event.type === 'session.closed') weights.delete(event.session);
+    trouble.note(event);
   });
 
   const delayed = new DelayedSwitches({ bus: options.bus, nowMs: options.nowMs, switchNow });
@@ -89,6 +95,8 @@ export function createSessionControl(options: SessionControlOptions): SessionCon
         activeSlot: weights.get(session.id)?.slot ?? null,
         contextTokens: weights.get(session.id)?.tokens ?? null,
         costMicros: null,
+        ...trouble.of(session.id),
+        restingKeys: restingKeys(options.keyHealth?.() ?? []),
         counters: { ...counters, lastRoute: counters.lastRoute ?? null, lastAtMs: counters.lastAtMs ?? null },
       };
     },
@@ -164,6 +172,12 @@ export function describeTarget(slot: Slot, target: Target, override = false): Sl
     window: target.data.contextWindow ?? null,
     override,
   };
+}
+
+function restingKeys(keys: readonly KeyHealth[]): RestingKey[] {
+  return keys.flatMap(({ provider, origin, state, restsForMs }) =>
+    state === 'ready' ? [] : [{ provider, origin, state, restsForMs: restsForMs ?? null }],
+  );
 }
 
 interface RoutedSlot {

@@ -1,4 +1,4 @@
-import type { SessionInfo, SlotInfo, UseResult } from './contract.ts';
+import type { DetourInfo, SessionInfo, SlotInfo, UseResult } from './contract.ts';
 
 /** Sentences about sessions and switches, the same on the command line, in the client and on the status line. */
 
@@ -33,10 +33,24 @@ export function describeStatus(session: SessionInfo): string {
   if (overrides.length > 0) parts.push(overrides.map(([slot, reference]) => `${slot}=${reference}`).join(' '));
   if (session.waiting !== null) parts.push(`${session.waiting} at the next compaction`);
   if (session.untilMs !== null) parts.push(`until ${clock(session.untilMs)}`);
+  if (session.detour !== null) parts.push(describeDetour(session.detour));
   if (session.mode === 'fixed') parts.push('fixed');
   if (session.unusable !== null) parts.push(`unusable: ${session.unusable}`);
   return parts.join(' · ');
 }
+
+/** `deepseek down, on openrouter` */
+export function describeDetour({ from, to, failure }: DetourInfo): string {
+  return `${from} ${STATES[failure ?? ''] ?? 'down'}, on ${to}`;
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  quota: 'has no quota',
+  rate_limit: 'limited',
+  credential: 'refuses its key',
+  permission: 'refuses its key',
+  model_missing: 'is not there',
+};
 
 /** The slot to show where there is room for one: the one in use, or the one that the client begins with. */
 export function mainSlot({ slots, activeSlot }: Pick<SessionInfo, 'slots' | 'activeSlot'>): SlotInfo | undefined {
