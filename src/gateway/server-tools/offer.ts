@@ -160,7 +160,7 @@ function isOwn(id: unknown): boolean {
 }
 
 function foundText(result: Block | null): string {
-  const { title, url, encrypted_content: sealed } = result ?? {};
+  const { title, url, encrypted_content: sealed } = (result ?? {}) as Partial<Block>;
   const own = typeof sealed === 'string' && sealed.startsWith(OWN_CONTENT);
   const excerpt = own ? Buffer.from(sealed.slice(OWN_CONTENT.length), 'base64url').toString('utf8') : '';
   return [title, url, excerpt].filter((part) => typeof part === 'string' && part !== '').join('\n');
