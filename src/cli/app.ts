@@ -132,6 +132,8 @@ export interface ImportPlan {
 export interface KeyStore {
   /** The file, whether or not it is there. */
   readonly file: string;
+  /** Where the next key goes. */
+  place(): Promise<'keychain' | 'file'>;
   /** Throws `usage` for what cannot be a key, and `cannot_write`. */
   set(name: string, key: string): Promise<'keychain' | 'file'>;
   /** False when there was none of that name. */

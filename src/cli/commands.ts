@@ -19,6 +19,12 @@ export interface Command {
 
 export const COMMANDS: readonly Command[] = [
   {
+    name: 'setup',
+    summary: 'the first run: find claude, choose a provider, try its key, write the profile',
+    examples: ['setup'],
+    run: async (app, out) => (await import('./commands/setup.ts')).setup(app, out),
+  },
+  {
     name: 'use',
     args: '[reference]',
     summary: 'switch a running session to a profile, an alias or provider:model; alone, show the choices',
@@ -50,6 +56,13 @@ export const COMMANDS: readonly Command[] = [
         atCompaction: options.atCompaction === true,
         for: text(options.for),
       }),
+  },
+  {
+    name: 'pick',
+    summary: 'choose among profiles, aliases and models by typing a part of the name; prints the reference',
+    options: [['--use', 'switch the running session to it']],
+    examples: ['pick', 'pick --use'],
+    run: async (app, out, _, options) => (await import('./commands/pick.ts')).pick(app, out, options.use === true),
   },
   {
     name: 'sessions',
@@ -242,6 +255,13 @@ export const COMMANDS: readonly Command[] = [
     summary: 'a conversation that is switched in the middle, without key or network',
     examples: ['demo', 'demo --json'],
     run: (app, out) => app.demo(out),
+  },
+  {
+    name: 'completions',
+    args: '[shell]',
+    summary: 'the script that completes commands, flags and profiles: bash, zsh, fish, powershell',
+    examples: ['completions bash >> ~/.bashrc', 'completions zsh > ~/.zfunc/_midswap', 'completions fish | source'],
+    run: async (app, out, [shell]) => (await import('./commands/completions.ts')).completions(app, out, shell),
   },
   {
     name: 'claude',

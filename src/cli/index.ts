@@ -38,6 +38,9 @@ async function dispatch(app: App, argv: readonly string[]): Promise<number> {
     if (plain) return use(app, output(plain.json), plain.reference, plain.options);
   }
   if (first === 'claude') return (await import('./commands/launch.ts')).dropIn(app, rest);
+  if (first === 'complete' && rest[0] === '--') {
+    return (await import('./commands/completions.ts')).complete(app, rest.slice(1));
+  }
   const { findCommand } = await import('./commands.ts');
   if (first !== undefined && (HELP.includes(first) || findCommand(first))) {
     return (await import('./program.ts')).runProgram(app, argv, output);

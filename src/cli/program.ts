@@ -9,6 +9,7 @@ Without a command midswap launches Claude Code:
   midswap [PROFILE] [claude arguments...]
 
   --dynamic, --no-dynamic  whether the session can be switched while it runs
+  --pick                   choose the profile, alias or model from a list
   --port NUMBER            port of the gateway; a free one without it
 
 Everything that midswap does not know goes to claude untouched; what follows -- always does.

@@ -12,7 +12,7 @@ export interface Choice {
 /**
  * Asks the user: in a terminal with prompts on stderr, so that stdout stays the result's; from a pipe line by line, so
  * that a script can answer. Every question throws `cancelled` when the user breaks off, and `usage` when a pipe ends
- * before it has answered a question that has no default.
+ * before it has answered.
  */
 export interface Questions {
   /** A person answers. */
@@ -77,9 +77,9 @@ function readAnswers({ streams }: App): Questions {
   const waiting = lines[Symbol.asyncIterator]();
   const answer = async (question: string, byDefault: string | undefined): Promise<string> => {
     const next = await waiting.next();
-    const text = next.done ? '' : next.value.trim();
-    if (text !== '') return text;
-    if (byDefault !== undefined) return byDefault;
+    // An empty line takes the default; an end takes nothing, least of all consent.
+    const text = next.done ? undefined : next.value.trim() || byDefault;
+    if (text !== undefined && text !== '') return text;
     throw new MidswapError('usage', `the input ends before it answers: ${question}`, {
       hint: 'Answer in a terminal, or give one line for each question.',
     });

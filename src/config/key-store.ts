@@ -8,6 +8,8 @@ export type KeptIn = 'keychain' | 'file';
 export interface KeyStore {
   /** The file, whether or not it is there; with a keychain it holds names only. */
   readonly file: string;
+  /** Where the next key goes. */
+  place(): Promise<KeptIn>;
   /** Throws `usage` for what cannot be a key, and `cannot_write`. */
   set(name: string, key: string): Promise<KeptIn>;
   /** False when there was none of that name. */
@@ -20,6 +22,7 @@ export function openKeyStore(machine: Machine, keychain: () => Promise<Keychain 
   const { platform } = machine;
   return {
     file: paths.secretsFile,
+    place: async () => ((await keychain()) ? 'keychain' : 'file'),
     set: async (name, key) => storeSecret(paths, platform, name, key, await keychain()),
     remove: async (name) => removeSecret(paths, platform, name, await keychain()),
     list: () => listSecrets(paths, platform),

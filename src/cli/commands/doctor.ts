@@ -60,6 +60,7 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
   const { file, snapshot, warnings } = configuration;
   const usable = [...snapshot.profiles.values()].filter(({ unusable }) => unusable === undefined);
   const set = configuration.keys().flatMap(({ found }) => found);
+  const kept = (await (await app.keyStore()).list()).map(({ name }) => name);
   const byDefault = snapshot.settings.defaultProfile;
   const defaultProfile = byDefault === undefined ? undefined : snapshot.profiles.get(byDefault.toLowerCase());
   return [
@@ -72,7 +73,9 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
     {
       check: 'keys',
       state: 'ok',
-      detail: set.length > 0 ? `set: ${set.join(', ')}` : 'none is set in the environment',
+      detail: [set.length > 0 ? `set: ${set.join(', ')}` : 'none is set in the environment']
+        .concat(kept.length > 0 ? `kept here: ${kept.join(', ')}` : [])
+        .join('; '),
     },
     {
       check: 'profiles',

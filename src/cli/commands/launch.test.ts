@@ -68,9 +68,15 @@ describe('flags of a launch', () => {
     expect(takeOwnFlags(['--dynamic', 'x', '--port', '80', '-p', '--', '--no-dynamic'])).toEqual({
       dynamic: true,
       port: 80,
+      pick: false,
       rest: ['x', '-p', '--', '--no-dynamic'],
     });
-    expect(takeOwnFlags(['--no-dynamic', '--port=0'])).toEqual({ dynamic: false, port: 0, rest: [] });
+    expect(takeOwnFlags(['--no-dynamic', '--port=0'])).toEqual({
+      dynamic: false,
+      port: 0,
+      pick: false,
+      rest: [],
+    });
   });
 
   it.each([['--port'], ['--port', 'x'], ['--port', '65536'], ['--port=-1'], ['--port=']])(
@@ -81,7 +87,7 @@ describe('flags of a launch', () => {
   );
 
   it('leave every other argument as it is and where it is', () => {
-    const own = /^--(dynamic|no-dynamic|port(=.*)?)$/;
+    const own = /^--(dynamic|no-dynamic|pick|port(=.*)?)$/;
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.string(), fc.constantFrom('-p', '--model', 'opus', '--dynamic'))), (argv) => {
         const plain = argv.filter((word) => word === '--dynamic' || !own.test(word));

@@ -9,17 +9,21 @@ export interface LaunchArguments {
   /** `--dynamic` or `--no-dynamic`. */
   readonly dynamic: boolean | undefined;
   readonly port: number | undefined;
+  /** Ask which profile. */
+  readonly pick: boolean;
   /** Everything else, in order. */
   readonly rest: readonly string[];
 }
 
 /** `midswap [PROFILE] [claude arguments...]` */
 export async function launch(app: App, argv: readonly string[]): Promise<number> {
-  const { dynamic, port, rest } = takeOwnFlags(argv);
+  const { dynamic, port, pick, rest } = takeOwnFlags(argv);
   if ((await app.isPlainCommand(rest)) && !(await isOwnWord(app, rest[0]))) return app.runPlainClient(rest);
   const configuration = await app.configuration();
-  const { reference, args } = takeReference(rest, configuration);
+  const taken = pick ? { reference: undefined, args: rest } : takeReference(rest, configuration);
+  const { args } = taken;
   if (await app.isPlainCommand(args)) return app.runPlainClient(args);
+  const reference = pick ? await (await import('./pick.ts')).pickReference(app, configuration) : taken.reference;
   return app.launch({
     reference,
     args,
@@ -53,6 +57,7 @@ export function takeOwnFlags(argv: readonly string[]): LaunchArguments {
   const rest: string[] = [];
   let dynamic: boolean | undefined;
   let port: number | undefined;
+  let pick = false;
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] as string;
     if (word === '--') {
@@ -61,11 +66,12 @@ export function takeOwnFlags(argv: readonly string[]): LaunchArguments {
     }
     if (word === '--dynamic') dynamic = true;
     else if (word === '--no-dynamic') dynamic = false;
+    else if (word === '--pick') pick = true;
     else if (word === '--port') port = readPort(argv[++at]);
     else if (word.startsWith('--port=')) port = readPort(word.slice('--port='.length));
     else rest.push(word);
   }
-  return { dynamic, port, rest };
+  return { dynamic, port, pick, rest };
 }
 
 export function readPort(text: string | undefined): number {
