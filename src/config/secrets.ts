@@ -111,8 +111,8 @@ export async function storeSecret(
   value: string,
   keychain: Keychain | undefined,
 ): Promise<'keychain' | 'file'> {
-  const found = secretOf(value, `stored:${name}`);
-  if ('missing' in found) throw new MidswapError('usage', `the key for "${name}" ${found.missing}`);
+  const found = secretOf(value, `the key for "${name}"`);
+  if ('missing' in found) throw new MidswapError('usage', `${found.missing}: nothing is kept`);
   keychain?.set(name, found.secret.reveal());
   const stored = await readStored(paths, platform);
   stored.set(name, keychain ? `keychain:${name}` : found.secret.reveal());

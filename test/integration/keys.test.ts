@@ -44,7 +44,7 @@ describe('keys', { timeout: 60_000 }, () => {
     ['a slip of a name', ['keys', 'set', 'depseek'], KEY, /Did you mean deepseek\?/],
     ['no name', ['keys', 'set'], KEY, /needs the name of a provider/],
     ['a key for a name', ['keys', 'set', 'sk-with/slash+and=sign'], KEY, /is not a name/],
-    ['an empty key', ['keys', 'set', 'deepseek'], '', /is empty/],
+    ['an empty key', ['keys', 'set', 'deepseek'], '', /the key for "deepseek" is empty/],
     ['a key with spaces', ['keys', 'set', 'deepseek'], 'two words', /spaces or characters/],
     ['an unknown word', ['keys', 'show'], '', /keys does not know "show"/],
   ])('%s is refused and nothing is kept', async (_, args, stdin, message) => {
