@@ -20,6 +20,7 @@ export interface HistoryScan {
 // A quotation mark inside a string is always escaped: what people write about these words does not match.
 const THINKING = Buffer.from('"thinking"');
 const REDACTED = Buffer.from('"redacted_thinking"');
+const TEXT = Buffer.from('"text"');
 const SIGNATURE = Buffer.from('"signature"');
 const CALL = Buffer.from('"tool_use"');
 const SERVER_CALL = Buffer.from('"server_tool_use"');
@@ -29,6 +30,8 @@ const ASSISTANT = /^"role"\s*:\s*"assistant"/;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+const SPACE = 0x20;
+const BLANK_ESCAPES = Buffer.from('ntrf');
 
 /** A search per word in native code: together about 0.2 ms for 1 MB, half of what one expression for all costs. */
 export function scanHistory(raw: Buffer, [start, end]: Span): HistoryScan {
@@ -51,6 +54,28 @@ export function scanHistory(raw: Buffer, [start, end]: Span): HistoryScan {
     oddCalls: find(raw, SERVER_CALL, start, end) !== -1 || hasOddIds(raw, start, end),
     endsWithAssistant: endsWithAssistant(raw, start, end),
   };
+}
+
+/** Some text may be empty or nothing but white space. */
+export function hasBlankText(raw: Buffer, [start, end]: Span): boolean {
+  for (let at = find(raw, TEXT, start, end); at !== -1; at = find(raw, TEXT, at + 1, end)) {
+    const colon = pastSpace(raw, at + TEXT.length);
+    // A value, not a key: the type of a block.
+    if (raw[colon] !== COLON) continue;
+    const open = pastSpace(raw, colon + 1);
+    if (raw[open] === QUOTE && raw[pastBlank(raw, open + 1)] === QUOTE) return true;
+  }
+  return false;
+}
+
+/** Past white space in a string: as it is, or as an escape. */
+function pastBlank(raw: Buffer, from: number): number {
+  let at = from;
+  for (;;) {
+    if (raw[at] === SPACE) at += 1;
+    else if (raw[at] === BACKSLASH && BLANK_ESCAPES.includes(raw[at + 1] ?? 0)) at += 2;
+    else return at;
+  }
 }
 
 function hasOddIds(raw: Buffer, start: number, end: number): boolean {

@@ -112,6 +112,30 @@ describe('history for Anthropic', () => {
     expect(history([user(), assistant(thinking(UUID), text('\n\n')), user('b')])).toEqual([user(), user('b')]);
   });
 
+  it('loses blank text of the assistant, which the API refuses, whoever wrote it', () => {
+    const messages = [
+      user(),
+      assistant(thinking(SIG), text('\n\n'), call('toolu_a')),
+      user([result('toolu_a')]),
+      assistant(text(' \t\r\n')),
+      user('b'),
+      assistant({ text: '', type: 'text' }, text('\\n')),
+      user('c'),
+    ];
+    const expected = [
+      user(),
+      assistant(thinking(SIG), call('toolu_a')),
+      user([result('toolu_a')]),
+      user('b'),
+      assistant(text('\\n')),
+      user('c'),
+    ];
+    expect(history(messages)).toEqual(expected);
+    expect(history(messages, thirdParty({}, { model: undefined }))).toEqual(
+      history(expected, thirdParty({}, { model: undefined })),
+    );
+  });
+
   it('loses thinking that stands in a message of the user', () => {
     expect(history([user([thinking(''), text('q')])])).toEqual([user([text('q')])]);
   });

@@ -3,7 +3,7 @@ import type { Target } from '../../core/target.ts';
 import type { ProtocolContext, Provenance } from '../protocol.ts';
 import { repairCalls } from './call-ids.ts';
 import type { RequestDraft } from './draft.ts';
-import { scanHistory } from './history-scan.ts';
+import { hasBlankText, scanHistory } from './history-scan.ts';
 import { decodeOwnSignature, isOwnSignature, looksLikeAnthropicSignature } from './signature.ts';
 
 /** Stands for the thinking of a turn whose thinking is gone, where an endpoint demands some. */
@@ -15,8 +15,28 @@ export const PLACEHOLDER_THINKING = '[The reasoning of this turn is not availabl
  * parsed.
  */
 export function repairHistory(draft: RequestDraft, target: Target, context: ProtocolContext): void {
+  dropBlankText(draft);
   if (target.quirks.anthropicGenuine) repairForAnthropic(draft, context);
   else repairForThirdParty(draft, target, context);
+}
+
+/** Models of other providers begin a call with line breaks. The API refuses text of the assistant without content. */
+function dropBlankText(draft: RequestDraft): void {
+  const { raw, spans } = draft.env;
+  const span = spans.get('messages');
+  if (span === undefined || !hasBlankText(raw, span)) return;
+  const before = readableMessages(draft);
+  if (!before?.some(holdsBlank)) return;
+  const after = before.flatMap((message): Message[] => {
+    if (!holdsBlank(message)) return [message];
+    const content = (message.content as Block[]).filter((block) => !isBlank(block));
+    return content.every(isThinking) ? [] : [{ ...message, content }];
+  });
+  draft.set('messages', after);
+}
+
+function holdsBlank({ role, content }: Message): boolean {
+  return role === 'assistant' && Array.isArray(content) && content.some(isBlank);
 }
 
 /**
