@@ -42,6 +42,18 @@ describe('the client’s settings', () => {
     expect(readClientSettings(home, undefined).savedModel).toBeUndefined();
   });
 
+  it('a default model that was typed as a reference is one that only midswap knows', () => {
+    writeFileSync(file, JSON.stringify({ model: 'deepseek' }));
+    const isReference = (model: string) => model === 'deepseek';
+    expect(readClientSettings(home, undefined, isReference).savedModel).toEqual({ file, model: 'deepseek' });
+    expect(readClientSettings(home, undefined).savedModel).toBeUndefined();
+  });
+
+  it.each(['opus', 'Sonnet[1m]', 'claude-opus-5'])('the client’s own %s is not taken for a reference', (model) => {
+    writeFileSync(file, JSON.stringify({ model }));
+    expect(readClientSettings(home, undefined, () => true).savedModel).toBeUndefined();
+  });
+
   it.each(['{', '[]', 'null', '"x"'])('that hold %j are a problem to report, not to throw', (text) => {
     writeFileSync(file, text);
     expect(readClientSettings(home, undefined).problems).toEqual([expect.stringContaining(file)]);

@@ -14,11 +14,20 @@ export interface ClientSettings {
 
 /** Rows that midswap puts into the client's picker carry this prefix. */
 const PICKER_ROW = /^claude\//;
+/** The client's own names, which a plain client understands whatever they mean here. */
+const CLIENT_NAME = /^(default|best|opusplan|opus|sonnet|haiku|fable)(\[1m\])?$|^claude-/i;
 const STEERING =
   /^(ANTHROPIC_(BASE_URL|AUTH_TOKEN|API_KEY|MODEL|SMALL_FAST_MODEL|DEFAULT_[A-Z]+_MODEL)|CLAUDE_CODE_(SUBAGENT_MODEL|USE_[A-Z]+))$/;
 
-/** Reads the client's user settings; nothing in them makes this throw. */
-export function readClientSettings(home: string, configDir: string | undefined): ClientSettings {
+/**
+ * Reads the client's user settings; nothing in them makes this throw. `isReference` tells what means something here: a
+ * name that was typed after `/model` is saved as it was typed.
+ */
+export function readClientSettings(
+  home: string,
+  configDir: string | undefined,
+  isReference: (model: string) => boolean = () => false,
+): ClientSettings {
   const file = join(configDir || join(home, '.claude'), 'settings.json');
   const variables: { file: string; name: string }[] = [];
   let settings: Record<string, unknown>;
@@ -32,7 +41,8 @@ export function readClientSettings(home: string, configDir: string | undefined):
   if (typeof env === 'object' && env !== null) {
     for (const name of Object.keys(env)) if (STEERING.test(name)) variables.push({ file, name });
   }
-  const saved = typeof model === 'string' && PICKER_ROW.test(model) ? { file, model } : undefined;
+  const isOurs = (name: string) => PICKER_ROW.test(name) || (!CLIENT_NAME.test(name) && isReference(name));
+  const saved = typeof model === 'string' && isOurs(model) ? { file, model } : undefined;
   return { variables, savedModel: saved, problems: [] };
 }
 

@@ -17,7 +17,8 @@ const MARKS = { ok: ['green', 'ok'], warning: ['yellow', 'warn'], fault: ['red',
 
 /** Looks for what would keep a session from working. Exit code 1 when something would. */
 export async function doctor(app: App, out: Output, fix: boolean): Promise<number> {
-  const settings = readClientSettings(app.machine.home, app.machine.env.CLAUDE_CONFIG_DIR);
+  const isReference = await referenceTest(app);
+  const settings = readClientSettings(app.machine.home, app.machine.env.CLAUDE_CONFIG_DIR, isReference);
   const findings = [
     await attempt('claude', () => checkClient(app)),
     ...(await checkConfiguration(app)),
@@ -28,6 +29,18 @@ export async function doctor(app: App, out: Output, fix: boolean): Promise<numbe
   else for (const finding of findings) print(out, finding);
   if (settings.savedModel !== undefined) await offerRemoval(app, out, settings, fix);
   return findings.some(({ state }) => state === 'fault') ? 1 : 0;
+}
+
+/** Whether a name means something here, also when it cannot be had; nothing does while the configuration is broken. */
+async function referenceTest(app: App): Promise<(text: string) => boolean> {
+  const configuration = await app.configuration().catch(() => undefined);
+  return (text) => {
+    try {
+      return configuration?.resolve(text) !== undefined;
+    } catch {
+      return true;
+    }
+  };
 }
 
 function print(out: Output, { check, state, detail, hint }: Finding): void {
