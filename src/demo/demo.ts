@@ -81,7 +81,24 @@ export async function runDemo(ports: DemoPorts): Promise<DemoReport> {
   }
   const report = reportOf(client, records, switches);
   printReport(report, print);
+  for (const line of nextSteps(import.meta.url)) print(line);
   return report;
+}
+
+/** How to go on from here, as it can be typed: in a checkout nothing is called `midswap` yet. */
+export function nextSteps(moduleUrl: string): string[] {
+  const isCheckout = moduleUrl.endsWith('.ts') && !/\$bunfs|~BUN/.test(moduleUrl);
+  const command = isCheckout ? 'npx bun src/main.ts' : 'midswap';
+  const rows = [
+    ['setup', 'asks for a provider and its key, and tries it'],
+    ['profile list', 'what can be used now, and what is missing'],
+    ['PROFILE', 'starts Claude Code on it'],
+  ] as const;
+  return [
+    '',
+    'Go on with a real provider',
+    ...rows.map(([words, what]) => `  ${`${command} ${words}`.padEnd(36)}${what}`),
+  ];
 }
 
 function reportOf(
