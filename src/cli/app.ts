@@ -60,6 +60,8 @@ export interface App {
   /** Runs the gateway on its own until it is told to end. */
   serve(options: ServeOptions): Promise<number>;
   demo(out: Output): Promise<number>;
+  /** Plays faults at the configuration as it is, with a simulated provider in every place. Throws `no_credential`. */
+  drill(print: (line: string) => void): Promise<Drill>;
   /** The plan for a request. */
   explain(options: ExplainOptions): Promise<Explanation>;
   /** Directory of the plugin, written if need be. */
@@ -139,6 +141,13 @@ export interface KeyStore {
   /** False when there was none of that name. */
   remove(name: string): Promise<boolean>;
   list(): Promise<readonly { readonly name: string; readonly kept: 'keychain' | 'file' }[]>;
+}
+
+/** What a drill found. */
+export interface Drill {
+  /** A sentence or two. */
+  readonly verdict: string;
+  readonly results: readonly unknown[];
 }
 
 /** The configuration, read and compiled. */

@@ -17,6 +17,20 @@ export interface Command {
   run(app: App, out: Output, words: readonly string[], options: Options): Promise<number>;
 }
 
+/** Flags of `midswap [PROFILE] [claude arguments...]`. */
+export const LAUNCH_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
+  ['--dynamic, --no-dynamic', 'whether the session can be switched while it runs'],
+  ['--pick', 'choose the profile, alias or model from a list'],
+  ['--port NUMBER', 'port of the gateway; a free one without it'],
+];
+
+export const LAUNCH_EXAMPLES: readonly string[] = [
+  'deepseek --continue',
+  'deepseek:deepseek-reasoner',
+  '--deepseek -p "explain this repository"',
+  '-- hello',
+];
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'setup',
@@ -246,9 +260,15 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'doctor',
     summary: 'look for what would keep a session from working',
-    options: [['--fix', 'put right what can be, without asking']],
-    examples: ['doctor', 'doctor --fix', 'doctor --json'],
-    run: async (app, out, _, options) => (await import('./commands/doctor.ts')).doctor(app, out, options.fix === true),
+    options: [
+      ['--fix', 'put right what can be, without asking'],
+      ['--drill', 'play the faults of providers at your own set-up; no real provider is called'],
+    ],
+    examples: ['doctor', 'doctor --fix', 'doctor --drill', 'doctor --json'],
+    run: async (app, out, _, options) =>
+      options.drill === true
+        ? (await import('./commands/drill.ts')).drill(app, out)
+        : (await import('./commands/doctor.ts')).doctor(app, out, options.fix === true),
   },
   {
     name: 'demo',

@@ -1,24 +1,19 @@
 import { CommanderError, Command as Parser } from 'commander';
 import { MidswapError } from '../core/errors.ts';
 import type { App } from './app.ts';
-import { COMMANDS, type Command, type Options } from './commands.ts';
+import { COMMANDS, type Command, LAUNCH_EXAMPLES, LAUNCH_OPTIONS, type Options } from './commands.ts';
 import type { Output } from './output.ts';
 
 const LAUNCH_HELP = `
 Without a command midswap launches Claude Code:
   midswap [PROFILE] [claude arguments...]
 
-  --dynamic, --no-dynamic  whether the session can be switched while it runs
-  --pick                   choose the profile, alias or model from a list
-  --port NUMBER            port of the gateway; a free one without it
+${LAUNCH_OPTIONS.map(([flags, description]) => `  ${flags.padEnd(25)}${description}`).join('\n')}
 
 Everything that midswap does not know goes to claude untouched; what follows -- always does.
 
 Examples:
-  $ midswap deepseek
-  $ midswap deepseek:deepseek-reasoner --continue
-  $ midswap --deepseek -p "explain this repository"
-  $ midswap -- hello`;
+${LAUNCH_EXAMPLES.map((line) => `  $ midswap ${line}`).join('\n')}`;
 
 /** Parses the arguments of a command and runs it; resolves to the exit code. Throws `usage`. */
 export async function runProgram(

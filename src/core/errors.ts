@@ -57,6 +57,9 @@ const KINDS = {
 
 export type ErrorCode = keyof typeof KINDS;
 
+/** Every exit code that an error may have. */
+export const ERROR_EXITS: readonly number[] = [...new Set(Object.values(KINDS).map(({ exit }) => exit))];
+
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(KINDS, text);
 }
