@@ -31,6 +31,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cli: ['core', 'control', 'launcher'],
   sandbox: ['core', 'protocols'],
   demo: ['core', 'control', 'launcher', 'sandbox'],
+  drill: ['core', 'routing', 'gateway', 'sandbox'],
 };
 
 const PURE = new Set(['core', 'protocols', 'catalogue', 'policy', 'routing']);

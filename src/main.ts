@@ -123,6 +123,15 @@ async function createApp(): Promise<App> {
     launch: (options) => launch(wiring, options),
     serve: (options) => serve(wiring, options),
     demo: (out) => demo(wiring, out),
+    drill: async (print) => {
+      const [{ drillConfiguration }, { describeDrill }] = await Promise.all([
+        import('./drill/run.ts'),
+        import('./drill/drill.ts'),
+      ]);
+      const { snapshot } = await readConfiguration(wiring);
+      const results = await drillConfiguration(snapshot, manifest.version, print);
+      return { results, verdict: describeDrill(results) };
+    },
     explain: (options) => explain(wiring, options),
     pluginPath: () => writePluginOutside(wiring),
     findClient: () => findClient(wiring),
