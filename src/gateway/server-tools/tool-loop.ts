@@ -17,7 +17,7 @@ const MAX_STEPS = 20;
 export interface ToolLoop {
   readonly envelope: Envelope;
   readonly offer: Offer;
-  readonly reply: Reply;
+  readonly reply: Pick<Reply, 'begin' | 'write' | 'onDrain' | 'end' | 'send'>;
   readonly mintId: MintId;
   readonly calls: Omit<CallContext, 'isKnown'>;
   /** Sends one request to the model; its stream goes to the sink. */
