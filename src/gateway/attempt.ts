@@ -116,6 +116,8 @@ export class Attempt {
 
   async #admitted(options: AttemptOptions): Promise<UpstreamFault | undefined> {
     const { gateway, session, reply, limitsOf, isMain, signal } = this.#exchange;
+    const overflow = this.#exchange.overflowOf(this.#target);
+    if (overflow) return overflow;
     const waiting = { id: reply.requestId, session: session.id, main: isMain };
     const { provider } = this.#target;
     const limits = limitsOf(this.#target);
@@ -140,7 +142,9 @@ export class Attempt {
       provenance: gateway.provenance.of(session.id, session.clientSessionId),
       withoutThinking,
       chatHistory: gateway.chatHistory,
-      cacheKey: cacheKeyOf(session.id, session.clientSessionId),
+      get cacheKey() {
+        return cacheKeyOf(session.id, session.clientSessionId);
+      },
     };
     const credential = credentialHeaders(target, envelope.headers, gateway.isToken, keyIndex);
     if ('fault' in credential) return credential.fault;

@@ -76,7 +76,7 @@ it('requests that were sent ahead are answered in order', async () => {
   const text = await raw(
     port,
     'GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\n',
-    /answer 1 ends[^]*0\r\n\r\n$/,
+    /answer 1 ends[\s\S]*0\r\n\r\n$/,
   );
   expect(text.match(/answer \d \w+/g)).toEqual([
     'answer 0 begins',

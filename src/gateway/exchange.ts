@@ -22,6 +22,7 @@ import { Reply } from './reply.ts';
 import { withReadableResults } from './server-tools/offer.ts';
 import type { Session } from './session.ts';
 import type { Ticking } from './ticker.ts';
+import { windowFault } from './window.ts';
 
 const BODY_IDLE_MS = 30_000;
 /** Prompts whose `@alias` is kept in mind: those of the last hours. */
@@ -120,6 +121,11 @@ export class Exchange implements Ticking, Attempting {
 
   get isMain(): boolean {
     return this.#facts?.class === 'main';
+  }
+
+  /** The answer to a conversation that this target's window cannot hold; a count is asked for to find that out. */
+  overflowOf(target: Target): UpstreamFault | undefined {
+    return this.#facts && !this.isCount ? windowFault(target, this.#facts, this.envelope.raw.length) : undefined;
   }
 
   readonly limitsOf = (target: Target): Limits | undefined => this.#snapshot.providers.get(target.provider)?.limits;

@@ -161,7 +161,7 @@ function targetFor(name: string, providers: Readonly<Record<string, TestProvider
     model: given.model === null ? undefined : (model ?? given.model ?? `${name}-model`),
     credential: given.credential ?? { kind: 'keys', keys: [new Secret(keyFor(name), `test:${name}`)] },
     quirks: mergeQuirks(DEFAULT_QUIRKS, given.quirks),
-    data: UNKNOWN_MODEL,
+    data: { ...UNKNOWN_MODEL, contextWindow: providers[name]?.contextWindow },
     patches: [],
     profile: name,
     timeouts: { connectMs: 2_000, firstByteMs: 5_000, idleMs: 5_000, ...given.timeouts },
