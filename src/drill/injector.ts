@@ -24,16 +24,8 @@ const ANSWERS: Partial<Record<DrillFault, readonly [number, string, string]>> = 
   'wrong-key': [401, 'authentication_error', 'invalid key (drill)'],
 };
 
-/** One request that reached a place. */
-export interface DrillCall {
-  readonly place: string;
-  /** All its headers, for a look at what was sent. */
-  readonly headers: string;
-}
-
 export interface DrillInjector {
   readonly origin: string;
-  readonly calls: DrillCall[];
   /** What this place does until it is told otherwise. */
   set(place: string, fault: DrillFault): void;
   close(): Promise<void>;
@@ -45,16 +37,13 @@ export interface DrillInjector {
  */
 export async function startDrillInjector(sandboxOrigin: string): Promise<DrillInjector> {
   const faults = new Map<string, DrillFault>();
-  const calls: DrillCall[] = [];
   const server = http.createServer((req, res) => {
     const place = decodeURIComponent((req.url ?? '').split('/')[1] ?? '');
-    calls.push({ place, headers: req.rawHeaders.join('\n') });
     answer(req, res, faults.get(place) ?? 'none', sandboxOrigin).catch(() => res.destroy());
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
     set: (place, fault) => void faults.set(place, fault),
     close: () =>
       new Promise((resolve) => {
