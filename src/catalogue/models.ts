@@ -29,9 +29,6 @@ export type ModelTable = Readonly<Record<string, Readonly<Record<string, ModelRe
 /** What midswap was shipped with. A refreshed or the user's own table goes before it, see `modelRecord`. */
 export const SHIPPED_MODELS: ModelTable = shipped.models;
 
-/** Day on which the shipped table was compiled. */
-export const SHIPPED_MODELS_DATE: string = shipped.compiled;
-
 /** All that is known of a model; fields of earlier tables win one by one. Model names are compared without case. */
 export function modelRecord(provider: string, model: string, ...tables: readonly ModelTable[]): ModelRecord {
   let merged: ModelRecord = {};

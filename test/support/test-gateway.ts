@@ -26,6 +26,8 @@ export interface TestProvider {
   readonly proxy?: string;
   /** Limits, repeats, breaker and rotation of the provider. */
   readonly policy?: Pick<Provider, 'limits' | 'retry' | 'breaker' | 'rotateAfter'>;
+  /** Tokens; unknown when left out. */
+  readonly contextWindow?: number;
 }
 
 export interface TestGateway {
