@@ -103,16 +103,19 @@ function valueText(schema: Schema): string {
   return words[schema.type ?? ''] ?? schema.type ?? 'text';
 }
 
-function defaultText(value: unknown): string {
+/** The value of a quirk or a key, as it is written. */
+export function defaultText(value: unknown): string {
   if (value === undefined) return 'not set';
   return code(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-function code(text: unknown): string {
+/** A text as code. */
+export function code(text: unknown): string {
   return `\`${String(text)}\``;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A Markdown table. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
   return line(head) + line(head.map(() => '---')) + rows.map(line).join('');
