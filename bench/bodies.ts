@@ -12,7 +12,7 @@ export interface BodyShape {
 export const SMALLEST_BODY_BYTES = 1_900;
 
 /** From here on a body has the client's tool definitions and a history of tool calls. */
-const WITH_HISTORY_BYTES = 50_000;
+const WITH_HISTORY_BYTES = 64_000;
 
 const WORDS =
   'gateway request session stream token the a model answer to with retry and buffer event parse when header of provider not switch file in tool call result from is error then value'.split(
