@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROJECT_ROOT } from '../scripts/layers.ts';
+import { LAYERS, PROJECT_ROOT } from '../scripts/layers.ts';
 import { PROVIDERS_PAGE, withProviders } from '../scripts/provider-table.ts';
 import { findProvider, PROVIDERS } from '../src/catalogue/providers.ts';
 import { COMMANDS, findCommand } from '../src/cli/commands.ts';
@@ -34,6 +34,24 @@ describe('the documentation', () => {
   it('has a place for every command', () => {
     const all = PAGES.map(({ text }) => text).join('\n');
     for (const { name } of COMMANDS) expect(all).toContain(`midswap ${name}`);
+  });
+
+  it('shows the start line as it is', () => {
+    const [, model] = /profile "deepseek" -> api\.deepseek\.com \((\S+)\)/.exec(pageOf('README.md')) ?? [];
+    expect(model).toBe(findProvider('deepseek')?.models.opus);
+  });
+
+  it('has every folder of the sources on the map, with what it may import', () => {
+    const map = pageOf('CONTRIBUTING.md');
+    const folders = readdirSync(join(PROJECT_ROOT, 'src'), { withFileTypes: true }).filter((one) => one.isDirectory());
+    for (const { name } of folders) {
+      const [, allowed = ''] = new RegExp(`^\\| \`src/${name}\` \\|.*\\| ([^|]+) \\|$`, 'm').exec(map) ?? [];
+      const built = (LAYERS[name] ?? []).filter((layer) => folders.some((folder) => folder.name === layer));
+      expect([name, allowed.replace('nothing', '')]).toEqual([name, built.join(', ')]);
+    }
+    for (const [, path] of map.matchAll(/^\| `([^`]+)`.*\|.*\|$/gm)) {
+      if (path?.startsWith('src/')) expect(existsSync(join(PROJECT_ROOT, path))).toBe(true);
+    }
   });
 
   it('is checked at enough commands', () => {
@@ -68,6 +86,10 @@ describe('the documentation', () => {
     for (const own of [homedir(), hostname()].filter((name) => name.length > 6)) expect(text).not.toContain(own);
   });
 });
+
+function pageOf(path: string): string {
+  return readFileSync(join(PROJECT_ROOT, path), 'utf8');
+}
 
 /** Everything that calls midswap: lines of code blocks and code in the text. */
 function commandLines(text: string): string[] {
