@@ -262,6 +262,9 @@ async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions):
   const session = hosted.openSession({ reference, dynamic: true, cwd: wiring.machine.cwd, label: reference });
   const ended = endOfService();
   onFault = (thrown) => out.note(errorLine(thrown));
+  hosted.bus.subscribe((event) => {
+    if (event.type === 'config.refused') out.note(`midswap: the configuration stays as it was: ${event.message}`);
+  });
   if (out.json) {
     out.line(
       JSON.stringify({ host: hosted.host, port: hosted.port, session: session.id, baseUrl: hosted.baseUrl(session) }),

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { App } from './app.ts';
-import { isFuzzyMatch, openQuestions } from './questions.ts';
+import { findChoices, isFuzzyMatch, openQuestions } from './questions.ts';
 
 function piped(text: string) {
   const input = new PassThrough();
@@ -46,6 +46,14 @@ describe('a search', () => {
     ['deepseek claude', 'deepseek'],
     ['reason', 'opus'],
   ])('%j does not find %s', (search, text) => expect(isFuzzyMatch(search, text)).toBe(false));
+
+  it('for a name that stands there finds nothing that only has its letters', () => {
+    const login = { value: 'subscription', label: 'Your own Claude login', hint: 'no key' };
+    const corp = { value: 'corp', label: 'corp' };
+    expect(findChoices('corp', [login, corp])).toEqual([corp]);
+    expect(findChoices('crp', [login, corp])).toEqual([login, corp]);
+    expect(findChoices('', [login, corp])).toEqual([login, corp]);
+  });
 
   it('finds a text by any of its letters in order', () => {
     fc.assert(

@@ -60,8 +60,13 @@ function askPerson({ streams }: App): Questions {
       const { autocomplete } = await prompts();
       const options: { value: string; label?: string; hint?: string }[] = choices.map((choice) => ({ ...choice }));
       const initial = byDefault === undefined ? {} : { initialValue: byDefault };
-      const filter = (search: string, { value, label, hint }: { value: string; label?: string; hint?: string }) =>
-        isFuzzyMatch(search, `${label ?? ''} ${value} ${hint ?? ''}`);
+      let found = { search: '', values: new Set(choices.map(({ value }) => value)) };
+      const filter = (search: string, { value }: { value: string }) => {
+        // Asked for each choice in turn.
+        if (found.search !== search)
+          found = { search, values: new Set(findChoices(search, choices).map((one) => one.value)) };
+        return found.values.has(value);
+      };
       return answered(autocomplete<string>({ ...place, message, options, maxItems: 12, filter, ...initial }));
     },
     agree: async (message, byDefault) => {
@@ -104,6 +109,17 @@ function readAnswers({ streams }: App): Questions {
     },
     close: () => lines.close(),
   };
+}
+
+/**
+ * What a search finds: where some choice holds every word as it stands, only such; with gaps else. Otherwise a name that
+ * is typed in full could leave the mark on another choice, which has its letters somewhere.
+ */
+export function findChoices(search: string, choices: readonly Choice[]): readonly Choice[] {
+  const words = search.toLowerCase().split(/\s+/);
+  const textOf = ({ value, label, hint }: Choice) => `${label} ${value} ${hint ?? ''}`;
+  const literal = choices.filter((choice) => words.every((word) => textOf(choice).toLowerCase().includes(word)));
+  return literal.length > 0 ? literal : choices.filter((choice) => isFuzzyMatch(search, textOf(choice)));
 }
 
 /** Every word of the search is in the text, as it stands or with gaps: `dsr` finds `deepseek-reasoner`. */

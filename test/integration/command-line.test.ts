@@ -290,7 +290,7 @@ describe('the command line', { timeout: 90_000 }, () => {
     const child = spawn(join(BIN, runtime), [MAIN, 'serve', '--json'], {
       cwd: m.home,
       env: m.env,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
     onTestFinished(async () => {
@@ -298,6 +298,10 @@ describe('the command line', { timeout: 90_000 }, () => {
       await exit;
     });
     let text = '';
+    let notes = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      notes += chunk;
+    });
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
     });
@@ -308,6 +312,10 @@ describe('the command line', { timeout: 90_000 }, () => {
       baseUrl: expect.stringContaining('/s/'),
     });
     expect((await m.run(['use', 'two'])).code).toBe(0);
+    // The watch begins when the gateway is under way.
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    writeFileSync(join(m.home, 'midswap', 'config.yaml'), 'profiles: [');
+    await until('the fault is told', () => notes.includes('config.yaml:1'), 20_000);
     child.kill('SIGTERM');
     expect(await exit).toBe(0);
     expect(readdirSync(join(m.home, 'midswap', 'state', 'gateways'))).toEqual([]);
