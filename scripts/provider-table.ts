@@ -54,10 +54,10 @@ function sectionOf(entry: CatalogueEntry): string {
   return `${lines.join('\n')}\n`;
 }
 
-function modelsText({ models, takesClientNames, needsBaseUrl }: CatalogueEntry): string {
+function modelsText({ models, quirks, takesClientNames, needsBaseUrl }: CatalogueEntry): string {
   const bySlot = SLOTS.flatMap((slot) => (models[slot] === undefined ? [] : [`${slot} ${code(models[slot])}`]));
-  const text =
-    bySlot.length > 0 ? bySlot.join(', ') : takesClientNames ? 'whatever name is asked for' : 'yours to name';
+  const own = takesClientNames ? "yours to name; any of the client's own names will do" : 'yours to name';
+  const text = bySlot.join(', ') || (quirks.anthropicGenuine ? 'whatever the client asks for' : own);
   return needsBaseUrl ? `${text}; the base URL is yours to give` : text;
 }
 
