@@ -111,7 +111,11 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const [first, ...others] = compiled.faults.map((remark) => placed(remark, layers));
   if (first) throw configInvalid([first, ...others]);
 
-  warnings.push(...compiled.warnings.map((remark) => faultText(placed(remark, layers))), ...secretWarnings(secrets), ...proxies.warnings);
+  warnings.push(
+    ...compiled.warnings.map((remark) => faultText(placed(remark, layers))),
+    ...secretWarnings(secrets),
+    ...proxies.warnings,
+  );
   return {
     snapshot: compiled.snapshot,
     tables: compiled.tables,

@@ -90,6 +90,28 @@ describe('translations that are used again', () => {
     );
   });
 
+  it('do not keep the answer of a call that came late and is gone', () => {
+    const call = (id: string): Message => ({
+      role: 'assistant',
+      content: [{ type: 'tool_use', id, name: 'Read', input: {} }],
+    });
+    const start: Message[] = [
+      { role: 'user', content: 'begin' },
+      call('late'),
+      { role: 'user', content: 'hello' },
+      call('other'),
+    ];
+    const answer: Message = {
+      role: 'user',
+      content: [{ type: 'tool_result', tool_use_id: 'late', content: 'the answer' }],
+    };
+    const cache = new ChatHistoryCache();
+    const target = chatTarget({});
+    for (const messages of [[...start, answer], start, [...start, answer]]) {
+      expect(outcome(request(messages), target, cache)).toBe(outcome(request(messages), target));
+    }
+  });
+
   it('do not mix targets, tools, system prompts or thinking', () => {
     const flags = fc.array(quirks, { minLength: 2, maxLength: 3 });
     fc.assert(

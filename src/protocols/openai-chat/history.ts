@@ -112,9 +112,12 @@ function translate(job: Job, system: ChatMessage | undefined, from: Resumption |
   const conversation = new Conversation(rules, from?.boundary.position ?? START);
   if (from === undefined && system !== undefined) conversation.addMessage(system);
   const boundaries: { readonly turn: Turn; readonly position: Position; readonly count: number }[] = [];
+  // A call that is answered late is written with an answer from behind: what stands between does not hold by itself.
+  let answeredAt = -1;
   turns.forEach((turn, index) => {
     const boundary = conversation.add(turn, index === turns.length - 1);
-    if (boundary !== undefined) boundaries.push({ turn, ...boundary });
+    if (boundary !== undefined && answeredAt < turn.at) boundaries.push({ turn, ...boundary });
+    for (const call of turn.calls) answeredAt = Math.max(answeredAt, call.answeredAt);
   });
   const written = conversation.finish();
   if (from === undefined && conversation.emitted === (system === undefined ? 0 : 1)) {

@@ -7,6 +7,8 @@ export interface Call {
   readonly results: ToolResultBlock[];
   /** How many calls of the same turn have the same id before it. */
   readonly occurrence: number;
+  /** Position of the last message that holds a result of it; -1 without one. */
+  answeredAt: number;
 }
 
 export interface Turn {
@@ -48,7 +50,7 @@ export function readTurns(
     for (const block of blocks) {
       if (role === 'assistant') addToAssistant(turn, block, open);
       else if (block.type !== 'tool_result') turn.blocks.push(block);
-      else claim(turn, block as ToolResultBlock, open, earlierIds);
+      else claim(turn, block as ToolResultBlock, offset + index, open, earlierIds);
     }
   });
   return turns;
@@ -68,7 +70,7 @@ function addToAssistant(turn: Turn, block: Block, open: Map<string, Call[]>): vo
   if (block.type !== 'tool_use') return;
   const id = String(block.id);
   const twins = turn.calls.filter((call) => call.block.id === id);
-  const call: Call = { block, results: [], occurrence: twins.length };
+  const call: Call = { block, results: [], occurrence: twins.length, answeredAt: -1 };
   turn.calls.push(call);
   open.set(id, [...twins, call]);
 }
@@ -76,6 +78,7 @@ function addToAssistant(turn: Turn, block: Block, open: Map<string, Call[]>): vo
 function claim(
   turn: Turn,
   result: ToolResultBlock,
+  at: number,
   open: Map<string, Call[]>,
   earlierIds: (id: string) => boolean,
 ): void {
@@ -86,5 +89,7 @@ function claim(
     return;
   }
   const call = calls.find((each) => each.results.length === 0) ?? calls[0];
-  call?.results.push(result);
+  if (call === undefined) return;
+  call.results.push(result);
+  call.answeredAt = at;
 }
