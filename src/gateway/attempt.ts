@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { AttemptRecord } from '../core/events.ts';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { Envelope } from '../core/messages.ts';
@@ -15,6 +14,7 @@ import { protocolOf } from './protocols.ts';
 import { relay, type StreamSink } from './relay.ts';
 import { offerTools } from './server-tools/offer.ts';
 import { callUpstream, decodedBody, hostOf, isFault, type UpstreamCall } from './upstream.ts';
+import type { UpstreamAnswer } from './upstream-answer.ts';
 
 const MAX_ERROR_BYTES = 1 << 20;
 const MAX_ANSWER_BYTES = 256 << 20;
@@ -58,7 +58,7 @@ export class Attempt {
   /** In the queue, or the client is slower than the upstream: silence is not the upstream's. */
   #paused = true;
   #call: UpstreamCall | undefined;
-  #answer: IncomingMessage | undefined;
+  #answer: UpstreamAnswer | undefined;
   #stopped: UpstreamFault | undefined;
   #usage: Usage = emptyUsage();
   #upstreamStatus: number | undefined;
@@ -236,7 +236,7 @@ export class Attempt {
     return this.#call.answer;
   }
 
-  async #errorAnswer(protocol: Protocol, answer: IncomingMessage): Promise<UpstreamFault> {
+  async #errorAnswer(protocol: Protocol, answer: UpstreamAnswer): Promise<UpstreamFault> {
     const { envelope } = this.#exchange;
     const body = await this.#collect(answer, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
     return this.#stopped ?? protocol.error(answer.statusCode ?? 0, answer.headers, body, envelope, this.#target);
@@ -244,7 +244,7 @@ export class Attempt {
 
   async #wholeAnswer(
     protocol: Protocol,
-    answer: IncomingMessage,
+    answer: UpstreamAnswer,
     context: ProtocolContext,
   ): Promise<UpstreamFault | undefined> {
     const { envelope, reply } = this.#exchange;
@@ -266,14 +266,14 @@ export class Attempt {
     return undefined;
   }
 
-  #collect(answer: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  #collect(answer: UpstreamAnswer, maxBytes: number): Promise<Buffer> {
     answer.on('data', () => {
       this.#lastByteMs = performance.now();
     });
     return readBody(decodedBody(answer), { maxBytes, idleMs: 0 });
   }
 
-  #headers(answer: IncomingMessage, stream: boolean): string[] {
+  #headers(answer: UpstreamAnswer, stream: boolean): string[] {
     if (!this.#target.quirks.anthropicGenuine) return this.#ownHeaders(stream);
     return [...forwarded(answer), ...this.#exchange.routeHeaders(this.#target)];
   }
@@ -287,7 +287,7 @@ export class Attempt {
   }
 }
 
-function forwarded(answer: IncomingMessage): string[] {
+function forwarded(answer: UpstreamAnswer): string[] {
   const out: string[] = [];
   const { rawHeaders } = answer;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

@@ -115,6 +115,7 @@ export function relay(
     };
 
     body.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
+    if (body.destroyed) onCut();
   });
 }
 
@@ -122,6 +123,8 @@ function ignore(): void {}
 
 function drainTail(body: Readable): void {
   if (body.readableEnded || body.destroyed) return;
+  // Mostly the tail came with the end, and there is nothing to wait for.
+  if ('complete' in body && body.complete === true) return void body.resume();
   const timer = setTimeout(() => body.destroy(), TAIL_MS).unref();
   body.once('close', () => clearTimeout(timer));
   body.resume();

@@ -1,27 +1,26 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
-import type { FailureClass, UpstreamFault } from '../core/failure.ts';
+import type { UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
+import { type ConnectionError, faultOf } from './connection-error.ts';
 import { connectionFault } from './faults.ts';
+import { sendProxied } from './proxied-request.ts';
 import { ProxyAgents } from './proxy.ts';
+import type { UpstreamAnswer } from './upstream-answer.ts';
+import { ConnectionPool, type Origin } from './upstream-connection.ts';
 
-/** Keep-alive pools, one pair per gateway. */
+/** Connections that are kept alive, one set per gateway. */
 export interface Pools {
-  readonly http: http.Agent;
-  readonly https: https.Agent;
+  readonly direct: ConnectionPool;
   readonly proxies: ProxyAgents;
 }
 
 export function createPools(): Pools {
-  const options = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' as const, timeout: 0 };
-  return { http: new http.Agent(options), https: new https.Agent(options), proxies: new ProxyAgents() };
+  return { direct: new ConnectionPool(), proxies: new ProxyAgents() };
 }
 
 export function closePools(pools: Pools): void {
-  pools.http.destroy();
-  pools.https.destroy();
+  pools.direct.close();
   void pools.proxies.destroy();
 }
 
@@ -36,12 +35,12 @@ export interface UpstreamRequest {
 
 export interface UpstreamCall {
   /** The answer's head, or the fault that happened instead. Never rejects. */
-  readonly answer: Promise<IncomingMessage | UpstreamFault>;
+  readonly answer: Promise<UpstreamAnswer | UpstreamFault>;
   /** Ends the call at once, whatever its state. */
   abort(): void;
 }
 
-export function isFault(value: IncomingMessage | UpstreamFault): value is UpstreamFault {
+export function isFault(value: UpstreamAnswer | UpstreamFault): value is UpstreamFault {
   return 'class' in value;
 }
 
@@ -50,160 +49,152 @@ export function isFault(value: IncomingMessage | UpstreamFault): value is Upstre
  * request is sent once more on a fresh connection, since the upstream cannot have begun to answer it.
  */
 export function callUpstream(pools: Pools, request: UpstreamRequest): UpstreamCall {
-  let current: ClientRequest | undefined;
-  let abort = () => {};
-  const answer = new Promise<IncomingMessage | UpstreamFault>((resolve) => {
-    let aborted = false;
-    const start = (proxy: http.Agent | undefined, fresh: boolean) => {
-      // A repeat goes through the proxy too: nothing may ever pass it by.
-      const agent = proxy ?? (fresh ? false : poolOf(pools, request.baseUrl));
-      current = send(request, agent, resolve, (error, reused) => {
-        if (reused && !fresh && !aborted) start(proxy, true);
-        else resolve(faultOf(error, request));
-      });
-    };
-    const begin = async () => {
-      const { proxy } = request.target;
-      const agent = proxy && (await pools.proxies.agent(proxy));
-      if (!aborted) start(agent, false);
-    };
-    abort = () => {
+  let current: { destroy(): void } | undefined;
+  let aborted = false;
+  let settle: (value: UpstreamAnswer | UpstreamFault) => void = () => {};
+  const answer = new Promise<UpstreamAnswer | UpstreamFault>((resolve) => {
+    settle = resolve;
+  });
+  const fail = (error: ConnectionError) => settle(faultOf(error, whoOf(request)));
+  const call = (send: Send) => {
+    const first = send(false, settle, (error, repeatable) => {
+      if (!repeatable || aborted) return fail(error);
+      current = send(true, settle, fail);
+    });
+    current ??= first;
+  };
+  try {
+    const { proxy } = request.target;
+    if (proxy) {
+      pools.proxies
+        .agent(proxy)
+        .then((agent) => {
+          // A repeat goes through the proxy too: nothing may ever pass it by.
+          if (!aborted) call(throughProxy(request, agent));
+        })
+        .catch((error) => fail(error as ConnectionError));
+    } else call(directly(pools.direct, request));
+  } catch (error) {
+    fail(error as ConnectionError);
+  }
+  return {
+    answer,
+    abort() {
       aborted = true;
       // A request without a socket says nothing when it is destroyed.
-      resolve(connectionFault('aborted', 'the client closed the connection'));
+      settle(connectionFault('aborted', 'the client closed the connection'));
       current?.destroy();
-    };
-    begin().catch((error) => resolve(faultOf(error as NodeJS.ErrnoException, request)));
-  });
-  return { answer, abort: () => abort() };
-}
-
-function poolOf(pools: Pools, baseUrl: string): http.Agent {
-  return baseUrl.startsWith('https:') ? pools.https : pools.http;
-}
-
-function send(
-  request: UpstreamRequest,
-  agent: http.Agent | false,
-  onAnswer: (answer: IncomingMessage) => void,
-  onError: (error: NodeJS.ErrnoException, reused: boolean) => void,
-): ClientRequest {
-  const url = new URL(request.baseUrl);
-  const secure = url.protocol === 'https:';
-  let length = 0;
-  for (const part of request.body) length += part.length;
-  const headers = ['host', url.host, ...request.headers, 'content-length', String(length)];
-  const outgoing = (secure ? https : http).request({
-    protocol: url.protocol,
-    hostname: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port || (secure ? 443 : 80),
-    method: 'POST',
-    path: `${url.pathname.replace(/\/+$/, '')}${request.path}`,
-    agent,
-    headers,
-  });
-  let settled = false;
-  const fail = (error: NodeJS.ErrnoException) => {
-    clearTimeout(connectTimer);
-    if (settled) return;
-    settled = true;
-    onError(error, outgoing.reusedSocket === true && isReset(error));
-    outgoing.destroy();
+    },
   };
+}
+
+type Send = (
+  fresh: boolean,
+  onAnswer: (answer: UpstreamAnswer) => void,
+  onError: (error: ConnectionError, repeatable: boolean) => void,
+) => { destroy(): void };
+
+function directly(pool: ConnectionPool, request: UpstreamRequest): Send {
+  const { origin, host, basePath } = placeOf(request.baseUrl);
+  const { body } = request;
+  const bodyLength = lengthOf(body);
+  const head = headOf(`${basePath}${request.path}`, host, request.headers, bodyLength);
   const { connectMs } = request.target.timeouts;
-  // Runs from here and not from the socket: behind a proxy there is none before the tunnel stands.
-  const connectTimer =
-    connectMs > 0 ? setTimeout(() => fail(timeoutError('timeout_connect', connectMs)), connectMs) : undefined;
-  outgoing.once('proxyConnect', ({ statusCode }: { statusCode: number }) => {
-    if (statusCode !== 200) fail(new Error(`its proxy refused the connection with status ${statusCode}`));
-  });
-  outgoing.once('socket', (socket) => {
-    socket.setNoDelay(true);
-    if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer));
-    else clearTimeout(connectTimer);
-  });
-  outgoing.once('response', (answer) => {
-    clearTimeout(connectTimer);
-    if (settled) return answer.destroy();
-    settled = true;
-    onAnswer(answer);
-  });
-  // Without a listener the connection would be closed and nothing said.
-  outgoing.once('upgrade', (_, socket) => {
-    socket.destroy();
-    fail(brokenProtocol('it changed the protocol'));
-  });
-  outgoing.on('error', fail);
-  outgoing.once('close', () => fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
-  const last = request.body.length - 1;
-  for (let i = 0; i < last; i++) outgoing.write(request.body[i] as Buffer);
-  outgoing.end(request.body[last]);
-  return outgoing;
+  return (fresh, onAnswer, onError) =>
+    pool.send({ origin, head, body, bodyLength, connectMs, onAnswer, onError }, fresh);
 }
 
-interface ConnectionError extends NodeJS.ErrnoException {
-  failure?: FailureClass;
+function throughProxy(request: UpstreamRequest, agent: Parameters<typeof sendProxied>[0]['agent']): Send {
+  const { path, headers, body } = request;
+  const url = new URL(request.baseUrl);
+  const bodyLength = lengthOf(body);
+  const { connectMs } = request.target.timeouts;
+  return (_fresh, onAnswer, onError) =>
+    sendProxied({ url, path, headers, body, bodyLength, connectMs, agent, onAnswer, onError });
 }
 
-function timeoutError(failure: FailureClass, ms: number): ConnectionError {
-  return Object.assign(new Error(`no connection within ${ms} ms`), { failure });
+function lengthOf(body: readonly Buffer[]): number {
+  let length = 0;
+  for (const part of body) length += part.length;
+  return length;
 }
 
-function brokenProtocol(what: string): ConnectionError {
-  return Object.assign(new Error(what), { failure: 'malformed' as const });
+const NOT_IN_PATH = /[^\x21-\x7e\x80-\xff]/;
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const NOT_IN_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
+/** Set here, or never: what frames a message must not be said twice. */
+const FRAMING = /^(?:host|content-length|transfer-encoding|connection|upgrade|expect|te|trailer)$/i;
+
+/** Throws where a name or a value could end the line that it stands in; the value is not told, it may be a key. */
+function headOf(path: string, host: string, headers: readonly string[], bodyLength: number): string {
+  if (NOT_IN_PATH.test(path)) throw new Error('the path of the request holds a character that no path may hold');
+  let head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    if (!HEADER_NAME.test(name) || FRAMING.test(name)) throw new Error('the name of a header cannot be sent');
+    if (NOT_IN_HEADER.test(value)) throw new Error(`the header ${name} holds a character that no header may hold`);
+    head += `${name}: ${value}\r\n`;
+  }
+  return `${head}content-length: ${bodyLength}\r\n\r\n`;
 }
 
-/** The parser's codes: what came is not HTTP. */
-function isParseError({ code = '' }: NodeJS.ErrnoException): boolean {
-  return code.startsWith('HPE_');
-}
-
-function isReset(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.message === 'socket hang up';
-}
-
-const NETWORK_HINTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there; is the server running?',
-  ENOTFOUND: 'the name does not resolve',
-  EAI_AGAIN: 'the name service did not answer; is this machine online?',
-  ECONNRESET: 'the connection was reset',
-  EPIPE: 'the connection was reset',
-  ETIMEDOUT: 'the connection timed out',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate chain is self-signed',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate cannot be verified',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-};
-
-function faultOf(error: ConnectionError, request: UpstreamRequest): UpstreamFault {
-  const host = hostOf(request.baseUrl);
-  const hint = NETWORK_HINTS[error.code ?? ''];
-  const what = hint ? `${error.code}: ${hint}` : error.message;
-  const failure = isParseError(error) ? 'malformed' : (error.failure ?? 'network');
-  const problem = failure === 'malformed' ? 'did not answer in HTTP' : 'could not be reached';
-  return connectionFault(failure, `${request.target.provider} (${host}) ${problem}: ${what}`);
+interface Place {
+  readonly origin: Origin;
+  /** Host and port, as the header names them. */
+  readonly host: string;
+  readonly basePath: string;
 }
 
 /** Base URLs are few, and the same in every request. */
+const places = new Map<string, Place>();
+const MAX_PLACES = 1000;
+
+/** Throws when the base URL is none. */
+function placeOf(baseUrl: string): Place {
+  let place = places.get(baseUrl);
+  if (place === undefined) {
+    const url = new URL(baseUrl);
+    const secure = url.protocol === 'https:';
+    if (!secure && url.protocol !== 'http:') throw new Error(`${url.protocol} is not a protocol that is spoken here`);
+    place = {
+      origin: {
+        key: url.origin,
+        secure,
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+      },
+      host: url.host,
+      basePath: url.pathname.replace(/\/+$/, ''),
+    };
+    if (places.size >= MAX_PLACES) places.clear();
+    places.set(baseUrl, place);
+  }
+  return place;
+}
+
 const hosts = new Map<string, string>();
-const MAX_HOSTS = 1000;
 
 /** Host and port of a base URL, for messages and records. */
 export function hostOf(baseUrl: string): string {
   let host = hosts.get(baseUrl);
   if (host === undefined) {
     host = URL.canParse(baseUrl) ? new URL(baseUrl).host : baseUrl;
-    if (hosts.size >= MAX_HOSTS) hosts.clear();
+    if (hosts.size >= MAX_PLACES) hosts.clear();
     hosts.set(baseUrl, host);
   }
   return host;
 }
 
+function whoOf({ target, baseUrl }: UpstreamRequest): string {
+  return `${target.provider} (${hostOf(baseUrl)})`;
+}
+
+/** An answer whose body may be compressed. */
+type Encoded = Readable & Pick<UpstreamAnswer, 'headers' | 'complete'>;
+
 /** The answer's body as sent before compression; chunks come out as soon as they can be decoded. */
-export function decodedBody(answer: IncomingMessage): Readable {
+export function decodedBody(answer: Encoded): Readable {
   const flush = { flush: zlib.Z_SYNC_FLUSH, finishFlush: zlib.Z_SYNC_FLUSH };
   const encoding = String(answer.headers['content-encoding'] ?? '')
     .trim()
@@ -219,7 +210,7 @@ export function decodedBody(answer: IncomingMessage): Readable {
   return answer;
 }
 
-function piped<T extends NodeJS.ReadWriteStream & Readable>(answer: IncomingMessage, decoder: T): Readable {
+function piped<T extends NodeJS.ReadWriteStream & Readable>(answer: Encoded, decoder: T): Readable {
   answer.on('error', (error) => decoder.destroy(error));
   answer.on('close', () => {
     if (!answer.complete) decoder.destroy(new Error('the connection was cut'));

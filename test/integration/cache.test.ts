@@ -150,6 +150,8 @@ describe('an answer is not kept', () => {
     const { upstream, ask, gateway } = await start();
     // Content is on its way before the fault, so that nothing is tried again.
     upstream.wire = { eventDelayMs: 5 };
+    // What comes in one piece with its error was never begun, and is asked for again.
+    upstream.wire = { eventDelayMs: 5 };
     upstream.fail(fault);
     await ask();
     expect(gateway.cacheStats.stored).toBe(0);
