@@ -127,7 +127,7 @@ function makeExchange(random: Random, label: string, bytes: number): [Message, M
       role: 'assistant',
       content: [
         { type: 'text', text: makeProse(random, 120) },
-        { type: 'tool_use', id, name: 'Read', input: { path: `/work/src/part-${label}.ts`, limit: 400 } },
+        { type: 'tool_use', id, name: 'Read', input: { path: `/project/src/part-${label}.ts`, limit: 400 } },
       ],
     },
     {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Bus } from '../core/bus.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import type { Mount } from '../gateway/gateway.ts';
+import type { Mount } from '../gateway/gateway-core.ts';
 import type { Session, SessionTable } from '../gateway/session.ts';
 import type { CacheStats } from './contract.ts';
 import type { SessionControl } from './sessions.ts';

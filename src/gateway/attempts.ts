@@ -6,7 +6,7 @@ import type { Breaker } from '../policy/breaker.ts';
 import { FAILURE_RULES, movesOn } from '../policy/failure-rules.ts';
 import type { KeyRing } from '../policy/key-ring.ts';
 import { retryDelayMs } from '../policy/retry.ts';
-import type { GatewayCore } from './gateway.ts';
+import type { GatewayCore } from './gateway-core.ts';
 
 /** What the configuration says of a target's provider; absent is the built-in value. */
 export interface Resilience {

@@ -13,7 +13,7 @@ import {
   type ResponseCache,
 } from '../policy/response-cache.ts';
 import { credentialHeaders } from './credential.ts';
-import type { GatewayCore } from './gateway.ts';
+import type { GatewayCore } from './gateway-core.ts';
 import type { Reply } from './reply.ts';
 
 /** Header by which a request asks for the cache (`on`) or keeps out of it (`off`), and an answer says that it is kept

@@ -16,7 +16,7 @@ import { Attempt } from './attempt.ts';
 import { type Attempting, type AttemptOptions, attemptAll, type Resilience } from './attempts.ts';
 import { readBody } from './body.ts';
 import { connectionFault } from './faults.ts';
-import type { GatewayCore } from './gateway.ts';
+import type { GatewayCore } from './gateway-core.ts';
 import { answerLocally, estimateCount } from './local.ts';
 import { Reply } from './reply.ts';
 import { withReadableResults } from './server-tools/offer.ts';

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Bus } from '../core/bus.ts';
 import type { UpstreamFault } from '../core/failure.ts';
@@ -10,22 +9,16 @@ import { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import { Admission } from './admission.ts';
 import { AnswerStore } from './cache.ts';
 import type { WebAccess } from './fetch-guard.ts';
+import type { GatewayCore, Mount } from './gateway-core.ts';
 import { HealthStore } from './health.ts';
 import { ProvenanceStore } from './provenance.ts';
 import { createServer, type GatewayServer } from './server.ts';
 import { SessionTable } from './session.ts';
 import { Ticker } from './ticker.ts';
-import { closePools, createPools, type Pools } from './upstream.ts';
+import { closePools, createPools } from './upstream.ts';
 
 /** Host of endpoints that the built-in provider serves; replaced by its address at run time. */
 export const BUILT_IN_HOST = 'sandbox.invalid';
-
-/** Something else that is served on the gateway's port: the control API. */
-export interface Mount {
-  /** Begins and ends with a slash: `/control/`. */
-  readonly prefix: string;
-  handle(req: IncomingMessage, res: ServerResponse): void;
-}
 
 export interface GatewayOptions {
   readonly snapshot: Snapshot;
@@ -42,30 +35,6 @@ export interface GatewayOptions {
   readonly onInternalError?: (thrown: unknown) => void;
   /** An upstream that broke its protocol; the message is redacted. */
   readonly onUpstreamFault?: (fault: UpstreamFault) => void;
-}
-
-/** What the parts of the data plane share. */
-export interface GatewayCore {
-  readonly id: string;
-  readonly version: string;
-  readonly snapshot: Snapshot;
-  readonly bus: Bus;
-  readonly sessions: SessionTable;
-  readonly mounts: readonly Mount[];
-  readonly pools: Pools;
-  readonly ticker: Ticker;
-  readonly provenance: ProvenanceStore;
-  readonly chatHistory: ChatHistoryCache;
-  readonly health: HealthStore;
-  readonly admission: Admission;
-  readonly answers: AnswerStore;
-  readonly webAccess: WebAccess;
-  readonly mintId: MintId;
-  /** Whether the value is a secret of this gateway, and so not a login of the client's. */
-  readonly isToken: (value: string) => boolean;
-  originOf(baseUrl: string): Promise<string>;
-  onInternalError(thrown: unknown): void;
-  onUpstreamFault(fault: UpstreamFault): void;
 }
 
 export interface Gateway {

@@ -2,7 +2,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { MidswapError } from '../core/errors.ts';
 import { Exchange } from './exchange.ts';
-import type { GatewayCore } from './gateway.ts';
+import type { GatewayCore } from './gateway-core.ts';
 import { modelById, modelList } from './local.ts';
 import { Reply } from './reply.ts';
 import type { Session } from './session.ts';

@@ -1,0 +1,45 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Bus } from '../core/bus.ts';
+import type { UpstreamFault } from '../core/failure.ts';
+import type { MintId } from '../core/ids.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import type { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
+import type { Admission } from './admission.ts';
+import type { AnswerStore } from './cache.ts';
+import type { WebAccess } from './fetch-guard.ts';
+import type { HealthStore } from './health.ts';
+import type { ProvenanceStore } from './provenance.ts';
+import type { SessionTable } from './session.ts';
+import type { Ticker } from './ticker.ts';
+import type { Pools } from './upstream.ts';
+
+/** Something else that is served on the gateway's port: the control API. */
+export interface Mount {
+  /** Begins and ends with a slash: `/control/`. */
+  readonly prefix: string;
+  handle(req: IncomingMessage, res: ServerResponse): void;
+}
+
+/** What the parts of the data plane share. */
+export interface GatewayCore {
+  readonly id: string;
+  readonly version: string;
+  readonly snapshot: Snapshot;
+  readonly bus: Bus;
+  readonly sessions: SessionTable;
+  readonly mounts: readonly Mount[];
+  readonly pools: Pools;
+  readonly ticker: Ticker;
+  readonly provenance: ProvenanceStore;
+  readonly chatHistory: ChatHistoryCache;
+  readonly health: HealthStore;
+  readonly admission: Admission;
+  readonly answers: AnswerStore;
+  readonly webAccess: WebAccess;
+  readonly mintId: MintId;
+  /** Whether the value is a secret of this gateway, and so not a login of the client's. */
+  readonly isToken: (value: string) => boolean;
+  originOf(baseUrl: string): Promise<string>;
+  onInternalError(thrown: unknown): void;
+  onUpstreamFault(fault: UpstreamFault): void;
+}
