@@ -15,6 +15,9 @@ export interface SettingsInput {
   readonly hookUrl: string | undefined;
 }
 
+/** A look costs a start of this program. */
+const STATUS_SECONDS = 5;
+
 /**
  * The session's settings: the user's own `--settings`, and beneath them midswap's. The user's win except for what
  * makes the session work.
@@ -23,7 +26,10 @@ export function sessionSettings(input: SettingsInput): JsonObject {
   const { session, environment, user, given, statusLine, hookUrl } = input;
   const isFree = (key: string) => given[key] === undefined && !isSet(user, key);
   return {
-    ...(isFree('statusLine') && { statusLine: { type: 'command', command: statusLine, padding: 0 } }),
+    ...(isFree('statusLine') && {
+      // The client asks again after an answer; a switch from outside is to be seen before the next one.
+      statusLine: { type: 'command', command: statusLine, padding: 0, refreshInterval: STATUS_SECONDS },
+    }),
     // A switch by a shim must not ask a model to comment on it.
     ...(isFree('respondToBashCommands') && { respondToBashCommands: false }),
     ...given,
