@@ -316,6 +316,7 @@ async function startGateway(
       },
       webAccess: { pageReader: [...selfCommand(), PAGE_READER] },
       onInternalError: (thrown) => onFault(thrown),
+      onUpstreamFault: ({ message }) => onFault(new MidswapError('upstream_failed', message)),
       stopClient: ({ pid }) => {
         if (pid !== undefined) process.kill(pid, 'SIGTERM');
       },

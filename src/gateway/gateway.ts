@@ -114,6 +114,7 @@ class LocalGateway implements Gateway, GatewayCore {
   }
 
   listen(host: string, port: number): Promise<{ host: string; port: number }> {
+    void this.provenance.prune(Date.now());
     return this.#server.listen(host, port);
   }
 

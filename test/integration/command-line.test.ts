@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { PROJECT_ROOT } from '../../scripts/layers.ts';
+import { post } from '../support/http-client.ts';
 import { type CommandResult, runCommand } from '../support/run-command.ts';
 import { listFiles, tempDir, writeFiles } from '../support/temp-home.ts';
 import { until } from '../support/until.ts';
@@ -311,6 +312,13 @@ describe('the command line', { timeout: 90_000 }, () => {
       port: expect.any(Number),
       baseUrl: expect.stringContaining('/s/'),
     });
+    // What breaks its protocol is written down for the one who runs the gateway.
+    expect((await m.run(['use', 'sandbox'])).code).toBe(0);
+    const broken = { model: 'claude-opus-5-5', max_tokens: 9, stream: true };
+    const messages = [{ role: 'user', content: '@sandbox fault garbage' }];
+    const { baseUrl } = JSON.parse(text) as { baseUrl: string };
+    expect((await post(`${baseUrl}/v1/messages`, { ...broken, messages })).status).toBe(502);
+    await until('the broken upstream is told', () => /midswap: sandbox .*502 Bad Gateway/.test(notes));
     expect((await m.run(['use', 'two'])).code).toBe(0);
     // The watch begins when the gateway is under way.
     await new Promise((resolve) => setTimeout(resolve, 800));
