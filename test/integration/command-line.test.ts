@@ -11,11 +11,14 @@ import { until } from '../support/until.ts';
 const BIN = join(PROJECT_ROOT, 'node_modules', '.bin');
 const MAIN = join(PROJECT_ROOT, 'src', 'main.ts');
 
-/** The client of these tests: writes what it was started with, and lives until it is told to end or its file appears. */
+/**
+ * The client of these tests: writes what it was started with, and lives until it is told to end, its file appears, or
+ * the test takes its home away: a killed launcher leaves it behind.
+ */
 const CLIENT = `#!/bin/sh
 { echo "args=$*"; env; } > "$CLIENT_LOG.part"; mv "$CLIENT_LOG.part" "$CLIENT_LOG"
 trap 'exit 143' TERM
-while [ -n "$CLIENT_WAITS" ] && [ ! -e "$CLIENT_LOG.end" ]; do sleep 0.05; done
+while [ -n "$CLIENT_WAITS" ] && [ -e "$CLIENT_LOG" ] && [ ! -e "$CLIENT_LOG.end" ]; do sleep 0.05; done
 exit 7
 `;
 const CONFIG = `default_profile: one

@@ -87,12 +87,14 @@ it('the model’s own shell finds no key, and no secret stands in an argument li
   const machine = await install({ upstreams: { up1 }, env: { DEEPSEEK_API_KEY: 'sk-deepseek-0123456789' } });
   up1.play('look', [
     { tool: 'Bash', input: { command: 'env' } },
-    { tool: 'Bash', input: { command: 'ps axww -o args' } },
+    // Into a file: the client shortens a long result, and the machine may run anything.
+    { tool: 'Bash', input: { command: 'ps axww -o args > processes.txt' } },
     'seen',
   ]);
   const result = await machine.midswap(['up1', '-p', 'play:look', ...HEADLESS]);
   expect(result.json()).toMatchObject({ result: 'seen' });
-  const [environment = '', processes = ''] = toolResultsOf(up1.turns().at(-1)?.body);
+  const [environment = ''] = toolResultsOf(up1.turns().at(-1)?.body);
+  const processes = readFileSync(join(machine.cwd, 'processes.txt'), 'utf8');
   const secret = /ANTHROPIC_BASE_URL=http:\/\/127\.0\.0\.1:\d+\/s\/([A-Za-z0-9_-]{20,})/.exec(environment)?.[1] ?? '';
   expect(secret).not.toBe('');
   expect(environment).not.toContain(keyOf('up1'));
