@@ -144,7 +144,7 @@ function readEvent(
   try {
     value = JSON.parse(text);
   } catch {
-    if (text[0] === '[') return 'nothing';
+    if (text[0] === '[' && !/^\[\s*\{/.test(text)) return 'nothing';
     answer.fail(brokenFault('malformed', `a chunk is not JSON: ${text.slice(0, 200)}`, target));
     return 'other';
   }
