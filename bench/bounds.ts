@@ -1,4 +1,5 @@
 import type { FigureName, Figures, Mode } from './figures.ts';
+import { PEERS, type Peer } from './peers.ts';
 import { BODY_SHAPES, TURN_SHAPES } from './scenarios/bodies.ts';
 import { MEMORY_SHAPES } from './scenarios/memory.ts';
 import { START_SHAPES } from './scenarios/starts.ts';
@@ -13,20 +14,27 @@ export interface Bound {
   /** `×` for ratios. */
   readonly unit: string;
   value(look: Look): number | undefined;
+  /** What nginx, which only passes bytes on, reaches: when that is above the limit, no translation can be below it. */
+  floor?(look: Look): number | undefined;
 }
 
-/** Medians of the target that is judged, and of nginx for comparison. */
+type Median = (scenario: string, shape: string, name: FigureName) => number | undefined;
+
+/** Medians of the target that is judged, and of those it is compared with. */
 export interface Look {
-  own(scenario: string, shape: string, name: FigureName): number | undefined;
-  nginx(scenario: string, shape: string, name: FigureName): number | undefined;
+  readonly own: Median;
+  readonly nginx: Median;
+  peer(name: string): Median;
   /** Answers that were not good, over everything that ran in this mode. */
   failed(): number | undefined;
 }
 
 export function lookAt(figures: Figures, target: string, mode: Mode): Look {
-  const of = (who: string) => (scenario: string, shape: string, name: FigureName) =>
-    figures.median({ scenario, mode, shape, target: who }, name);
-  return { own: of(target), nginx: of('nginx'), failed: () => figures.sum(target, mode, 'failed') };
+  const of =
+    (who: string): Median =>
+    (scenario, shape, name) =>
+      figures.median({ scenario, mode, shape, target: who }, name);
+  return { own: of(target), nginx: of('nginx'), peer: of, failed: () => figures.sum(target, mode, 'failed') };
 }
 
 const timesNginx =
@@ -74,6 +82,30 @@ function streamBounds(mode: Mode, burstLimit: number, pacedLimit: number): Bound
         ),
     },
     { text: 'answers that failed or lost a delta', mode, limit: 0, unit: '', value: (look) => look.failed() },
+  ];
+}
+
+/** What is asked beside a peer that translates too. */
+function peerBounds({ name: peer, called }: Peer): Bound[] {
+  const toPeer = (text: string, limit: number, scenario: string, shape: string, name: FigureName): Bound => ({
+    text: `${text}, to ${called}`,
+    mode: 'chat',
+    limit,
+    unit: '×',
+    value: (look) => ratio(look.own(scenario, shape, name), look.peer(peer)(scenario, shape, name)),
+    floor: (look) => ratio(look.nginx(scenario, shape, name), look.peer(peer)(scenario, shape, name)),
+  });
+  const cpu = [
+    ...[1, 16, 64].map((clients) =>
+      toPeer(`CPU per burst of ${burstShape(200, clients)}`, 0.1, 'burst', burstShape(200, clients), 'cpuMs'),
+    ),
+    toPeer(`CPU per 1,000 events, ${PACED_SHAPE}`, 0.1, 'paced', PACED_SHAPE, 'cpuMsPerThousand'),
+  ];
+  if (peer === 'ccr') return cpu;
+  return [
+    ...cpu,
+    toPeer('time to first token added at one client', 1 / 8, 'burst', burstShape(20, 1), 'addedTtftUs'),
+    toPeer('time added by the first body of 1 MB', 1 / 2, 'turns', TURN_SHAPES.first, 'addedTtftUs'),
   ];
 }
 
@@ -153,4 +185,5 @@ export const BOUNDS: readonly Bound[] = [
     value: (look) =>
       ratio(look.own('turns', TURN_SHAPES.next, 'addedTtftUs'), look.own('turns', TURN_SHAPES.first, 'addedTtftUs')),
   },
+  ...PEERS.flatMap(peerBounds),
 ];

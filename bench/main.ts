@@ -1,25 +1,28 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { canIsolate, runIsolated } from '../scripts/isolated-network.ts';
 import { Figures, MODES, type Mode } from './figures.ts';
 import { type Bench, measureInterleaved, warmUp } from './measurement.ts';
 import { midswapRuntimes, midswapTarget, type Runtime } from './midswap.ts';
 import { Upstream } from './native.ts';
+import { installPeer, PEERS, peerTarget } from './peers.ts';
 import { judge, renderTables, renderVerdicts, type Table } from './report.ts';
 import { body, turns } from './scenarios/bodies.ts';
 import { measureMemory } from './scenarios/memory.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { measureStarts } from './scenarios/starts.ts';
 import { burst, crowd, paced, tool } from './scenarios/streams.ts';
-import { direct, freshDirectory, nginx, type RunningTarget, type Target } from './targets.ts';
+import { direct, freshDirectory, nginx, type RunningTarget, type Target, takesPart } from './targets.ts';
 
 const USAGE = `npm run bench -- [options]
 
-  --quick              two rounds of short cells: about four minutes
+  --quick              two rounds of short cells: about seven minutes
   --only NAME[,NAME]   scenarios: burst, paced, crowd, tool, body, turns, start, memory
   --mode NAME[,NAME]   messages, compatible, chat (default messages,chat, which have bounds)
-  --targets A[,B]      of nginx, midswap-bun, midswap-node (direct always runs)
+  --targets A[,B]      of nginx, midswap-bun, midswap-node, ${PEERS.map(({ name }) => name).join(', ')} (direct always runs)
   --rounds N           rounds per cell (default 5, quick 2)
   --out FILE           where the JSON goes (default bench/results/<time>.json)
 `;
@@ -46,6 +49,8 @@ async function main(): Promise<number> {
       targets: { type: 'string' },
       rounds: { type: 'string' },
       out: { type: 'string' },
+      /** Given by the bench to itself. */
+      isolated: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -54,6 +59,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const plan = makePlan(values);
+  if (!values.isolated && (await installPeers(plan)) && canIsolate())
+    return runIsolated(fileURLToPath(import.meta.url), [...process.argv.slice(2), '--isolated']);
   const directory = mkdtempSync(join(tmpdir(), 'midswap-bench-'));
   const upstream = await Upstream.start();
   const bench: Bench = {
@@ -82,7 +89,7 @@ async function main(): Promise<number> {
 function makePlan(values: { only?: string; mode?: string; targets?: string }): Plan {
   const known = [...SCENARIOS.map(({ name }) => name), 'start', 'memory'];
   const runtimes = midswapRuntimes();
-  const all = [nginx, ...runtimes.map(midswapTarget)];
+  const all = [nginx, ...runtimes.map(midswapTarget), ...PEERS.map(peerTarget)];
   const targets = choose(
     values.targets,
     all.map(({ name }) => name),
@@ -103,16 +110,33 @@ function choose(given: string | undefined, known: readonly string[], what: strin
   return wanted;
 }
 
+/** Whether a peer takes part. One that cannot be installed is named now, and left out when it does not start. */
+async function installPeers({ targets, modes, scenarios }: Plan): Promise<boolean> {
+  const takingPart = PEERS.filter(({ name }) => {
+    const target = targets.find((each) => each.name === name);
+    return target && modes.some((mode) => scenarios.some((scenario) => takesPart(target, mode, scenario)));
+  });
+  for (const peer of takingPart) {
+    await installPeer(peer).catch((fault: unknown) => {
+      process.stderr.write(`${peer.name} could not be installed: ${fault instanceof Error ? fault.message : fault}\n`);
+    });
+  }
+  return takingPart.length > 0;
+}
+
 async function measureMode(bench: Bench, plan: Plan, mode: Mode): Promise<void> {
   const scenarios = SCENARIOS.filter(({ name }) => plan.scenarios.includes(name));
   if (plan.scenarios.includes('memory')) {
-    for (const target of plan.targets.filter(({ name }) => name !== 'direct'))
+    for (const target of plan.targets.filter((each) => each !== direct && takesPart(each, mode, 'memory')))
       await withTargets(bench, [target], mode, async ([running]) => {
         if (running) await measureMemory(bench, mode, running);
       });
   }
   if (scenarios.length === 0) return;
-  await withTargets(bench, plan.targets, mode, async (running) => {
+  const takingPart = (scenario: Scenario): readonly Target[] =>
+    plan.targets.filter((target) => takesPart(target, mode, scenario.name));
+  const needed = new Set(scenarios.flatMap(takingPart));
+  await withTargets(bench, [...needed], mode, async (running) => {
     const warm: RunningTarget[] = [];
     for (const target of running) {
       const fault = await warmUp(bench, target);
@@ -120,8 +144,10 @@ async function measureMode(bench: Bench, plan: Plan, mode: Mode): Promise<void> 
       else bench.note(`${mode}: ${target.name} is left out: ${fault}`);
     }
     for (const scenario of scenarios) {
-      const context = { bench, mode, targets: warm };
-      for (const cell of scenario.cells?.(context) ?? []) await measureInterleaved(bench, warm, cell);
+      const names = new Set(takingPart(scenario).map(({ name }) => name));
+      const targets = warm.filter(({ name }) => names.has(name));
+      const context = { bench, mode, targets };
+      for (const cell of scenario.cells?.(context) ?? []) await measureInterleaved(bench, targets, cell);
       await scenario.run?.(context);
     }
   });

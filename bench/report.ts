@@ -71,13 +71,18 @@ export interface Verdict {
   readonly target: string;
   readonly value: number | undefined;
   readonly met: boolean | undefined;
+  /** What nginx reaches of a bound beside a peer. */
+  readonly floor: number | undefined;
 }
 
 /** Every bound that was measured on the target. */
 export function judge(figures: Figures, target: string): Verdict[] {
-  return BOUNDS.map(({ text, mode, limit, unit, value: measure }) => {
-    const value = measure(lookAt(figures, target, mode));
-    return { text, mode, limit, unit, target, value, met: value === undefined ? undefined : value <= limit };
+  return BOUNDS.map((bound) => {
+    const { text, mode, limit, unit } = bound;
+    const look = lookAt(figures, target, mode);
+    const value = bound.value(look);
+    const met = value === undefined ? undefined : value <= limit;
+    return { text, mode, limit, unit, target, value, met, floor: bound.floor?.(look) };
   });
 }
 
@@ -86,15 +91,21 @@ export function renderVerdicts(judged: readonly Verdict[], beside: readonly Verd
   const rows = judged.flatMap((verdict, at) => {
     const other = beside[at]?.value;
     if (verdict.value === undefined && other === undefined) return [];
-    const { mode, text, unit, limit, value, met } = verdict;
-    const word = met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
-    return [[mode, text, `${limit} ${unit}`, withUnit(value, unit), word, withUnit(other, unit)]];
+    const { mode, text, unit, limit, value } = verdict;
+    return [[mode, text, `${limit} ${unit}`, withUnit(value, unit), wordFor(verdict), withUnit(other, unit)]];
   });
   return renderTable(['mode', 'bound', 'at most', judged[0]?.target ?? '', '', beside[0]?.target ?? ''], rows);
 }
 
+function wordFor({ met, floor, limit, unit }: Verdict): string {
+  if (met === undefined) return 'not measured';
+  if (met) return 'met';
+  return floor !== undefined && floor > limit ? `impossible: nginx ${withUnit(floor, unit)}` : 'MISSED';
+}
+
 function withUnit(value: number | undefined, unit: string): string {
-  return value === undefined ? '–' : `${formatValue(value, unit === '' ? 0 : 2)} ${unit}`;
+  const digits = unit === '' ? 0 : unit === '×' && value !== undefined && Math.abs(value) < 1 ? 3 : 2;
+  return value === undefined ? '–' : `${formatValue(value, digits)} ${unit}`;
 }
 
 function formatValue(value: number | undefined, digits: number): string {

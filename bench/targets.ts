@@ -19,6 +19,8 @@ export interface Target {
   readonly name: string;
   /** What exactly ran, for the report. */
   readonly title: string;
+  /** Where it takes part; in everything without. */
+  readonly only?: { readonly modes: readonly Mode[]; readonly scenarios: readonly string[] };
   start(context: StartContext): Promise<RunningTarget>;
 }
 
@@ -52,6 +54,10 @@ export const CLIENT_HEADERS: Readonly<Record<string, string>> = {
   'x-claude-code-request-class': 'main',
   'content-type': 'application/json',
 };
+
+export function takesPart({ only }: Pick<Target, 'only'>, mode: Mode, scenario: string): boolean {
+  return only === undefined || (only.modes.includes(mode) && only.scenarios.includes(scenario));
+}
 
 const UPSTREAM_PATH: Record<Mode, string> = {
   messages: '/v1/messages?beta=true',
@@ -102,7 +108,10 @@ export const nginx: Target = {
 
 function nginxConfig(port: number, upstreamPort: number, directory: string): string {
   const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  // Started by root, which it also is in a network of its own, it would become a user who may not enter its folder.
+  const user = process.geteuid?.() === 0 ? 'user root root;' : '';
   return `
+${user}
 daemon off;
 worker_processes 1;
 pid ${directory}/nginx.pid;

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +11,7 @@ import { type Result, runTool } from './compare/run.ts';
 import { STREAM_CASES } from './compare/stream-cases.ts';
 import { TOOL_CASES } from './compare/tool-cases.ts';
 import { TOOLS, type Tool } from './compare/tools.ts';
+import { canIsolate, runIsolated } from './isolated-network.ts';
 import { PROJECT_ROOT } from './layers.ts';
 
 /**
@@ -32,11 +32,7 @@ const modules = new Map<string, string>();
 for (const { id, npm } of chosen) modules.set(id, npm === undefined ? '' : await installCached(npm.name, npm.version));
 
 if (!args.includes(ISOLATED) && canIsolate()) {
-  const inside = ['-rn', '--', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"', process.execPath];
-  const run = spawnSync('unshare', [...inside, fileURLToPath(import.meta.url), ...args, ISOLATED], {
-    stdio: 'inherit',
-  });
-  process.exit(run.status ?? 1);
+  process.exit(runIsolated(fileURLToPath(import.meta.url), [...args, ISOLATED]));
 }
 
 const runs: { tool: Tool; version: string; results: Map<string, Result> }[] = [];
@@ -58,10 +54,3 @@ if (names.length === 0 && onlyCase === undefined) {
   console.log(`written: ${PAGE}`);
 }
 process.exit(0);
-
-/** A network of its own, for a user without rights: Linux, where it is allowed. */
-function canIsolate(): boolean {
-  return (
-    process.platform === 'linux' && spawnSync('unshare', ['-rn', '--', 'ip', 'link', 'set', 'lo', 'up']).status === 0
-  );
-}

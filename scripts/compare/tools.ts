@@ -35,6 +35,8 @@ export interface Place {
   readonly upstreamPort: number;
   /** Folder of its `node_modules`. */
   readonly modules: string;
+  /** What runs it, if it is not a program by itself. */
+  readonly node: string;
 }
 
 interface Start {
@@ -79,7 +81,7 @@ export const MIDSWAP: Tool = {
   },
 };
 
-const CCR: Tool = {
+export const CCR: Tool = {
   id: 'ccr',
   title: 'claude-code-router',
   setup:
@@ -88,7 +90,7 @@ const CCR: Tool = {
   taggedModel: 'tags,bench-model',
   reasoningModel: 'reasoning,bench-model',
   npm: { name: '@musistudio/claude-code-router', version: '2.0.0' },
-  prepare({ home, port, upstreamPort, modules }) {
+  prepare({ home, port, upstreamPort, modules, node }) {
     const provider = (name: string, ...use: string[]) => ({
       name,
       api_base_url: `http://127.0.0.1:${upstreamPort}/v1/chat/completions`,
@@ -106,17 +108,17 @@ const CCR: Tool = {
       Providers: [provider('bench'), provider('reasoning', 'reasoning'), provider('tags', 'extrathinktag')],
       Router: { default: 'bench,bench-model' },
     });
-    return { argv: [process.execPath, join(modules, '@musistudio/claude-code-router/dist/cli.js'), 'start'] };
+    return { argv: [node, join(modules, '@musistudio/claude-code-router/dist/cli.js'), 'start'] };
   },
 };
 
-const CCS: Tool = {
+export const CCS: Tool = {
   id: 'ccs',
   title: 'CCS',
   setup: 'the proxy daemon of `ccs proxy start`, a profile of the kind `generic-chat-completion-api`',
   model: 'bench-model',
   npm: { name: '@kaitranntt/ccs', version: '7.79.1' },
-  prepare({ home, port, upstreamPort, modules }) {
+  prepare({ home, port, upstreamPort, modules, node }) {
     const settings = join(home, 'bench.settings.json');
     write(settings, {
       env: {
@@ -128,7 +130,7 @@ const CCS: Tool = {
     });
     const daemon = join(modules, '@kaitranntt/ccs/dist/proxy/proxy-daemon-entry.js');
     const where = ['--port', String(port), '--host', '127.0.0.1', '--profile', 'bench', '--settings-path', settings];
-    return { argv: [process.execPath, daemon, ...where, '--auth-token', CLIENT_KEY, '--ccs-openai-proxy-daemon'] };
+    return { argv: [node, daemon, ...where, '--auth-token', CLIENT_KEY, '--ccs-openai-proxy-daemon'] };
   },
 };
 
@@ -169,7 +171,7 @@ export const TOOLS: readonly Tool[] = [MIDSWAP, CCR, CCS, CCFLARE];
 export async function startTool(tool: Tool, upstreamPort: number, modules: string): Promise<RunningTool> {
   const home = mkdtempSync(join(tmpdir(), `midswap-compare-${tool.id}-`));
   const port = await freePort();
-  const start = await tool.prepare({ home, port, upstreamPort, modules });
+  const start = await tool.prepare({ home, port, upstreamPort, modules, node: process.execPath });
   const [file, ...args] = start.argv;
   const child = spawn(file, args, {
     cwd: start.cwd ?? home,

@@ -14,7 +14,7 @@ const CACHE = join(PROJECT_ROOT, 'node_modules', '.cache');
  * behind, and of two processes one wins and the other uses what it finds.
  */
 export async function installCached(name: string, version: string): Promise<string> {
-  const folder = join(CACHE, `${name.replace(/^@.*\//, '')}-${version}`);
+  const folder = cachedFolder(name, version);
   const modules = join(folder, 'node_modules');
   if (existsSync(modules)) return modules;
   await mkdir(CACHE, { recursive: true });
@@ -34,4 +34,14 @@ export async function installCached(name: string, version: string): Promise<stri
     await rm(beside, { recursive: true, force: true });
   }
   return modules;
+}
+
+/** The folder of its `node_modules`, if that version was installed before. */
+export function findCached(name: string, version: string): string | undefined {
+  const modules = join(cachedFolder(name, version), 'node_modules');
+  return existsSync(modules) ? modules : undefined;
+}
+
+function cachedFolder(name: string, version: string): string {
+  return join(CACHE, `${name.replace(/^@.*\//, '')}-${version}`);
 }
