@@ -23,10 +23,14 @@ export function buildBundle(outDir: string): void {
   for (const name of ['main.js', 'mclaude.js']) chmodSync(join(outDir, name), 0o755);
 }
 
-/** The program with its runtime in one file, for this machine. */
+/**
+ * The program with its runtime in one file, for this machine. Left to itself the runtime would read `.env` and run what
+ * `bunfig.toml` names in the folder that the user is in, which is a project that somebody else has written.
+ */
 export function buildBinary(outFile: string): void {
   const options = ['--compile', '--minify', '--splitting', '--bytecode', '--format=esm'];
-  bun('build', ...options, ...DEFINES, '--outfile', outFile, ENTRY);
+  const alone = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'];
+  bun('build', ...options, ...alone, ...DEFINES, '--outfile', outFile, ENTRY);
 }
 
 function bun(...args: string[]): void {
