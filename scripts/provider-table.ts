@@ -9,8 +9,8 @@ import { code, defaultText, table } from './config-tables.ts';
 export const PROVIDERS_PAGE = fileURLToPath(new URL('../docs/providers.md', import.meta.url));
 
 /** Every provider of the catalogue in one line each. */
-export function providerTable(): string {
-  const rows = PROVIDERS.map(({ id, name, endpoints, keyVariables }) => [
+export function providerTable(entries: readonly CatalogueEntry[] = PROVIDERS): string {
+  const rows = entries.map(({ id, name, endpoints, keyVariables }) => [
     `[${code(id)}](#${anchorOf(id)})`,
     name,
     endpoints.map(({ protocol, baseUrl }) => `${protocol} ${code(baseUrl)}`).join('<br>'),
@@ -20,13 +20,13 @@ export function providerTable(): string {
 }
 
 /** What is particular to each provider, a section each. */
-export function providerSections(): string {
-  return PROVIDERS.map(sectionOf).join('\n');
+export function providerSections(entries: readonly CatalogueEntry[] = PROVIDERS): string {
+  return entries.map(sectionOf).join('\n');
 }
 
 /** The page with its generated parts brought up to date. */
-export function withProviders(page: string): string {
-  const parts = { providers: providerTable(), details: providerSections() };
+export function withProviders(page: string, entries: readonly CatalogueEntry[] = PROVIDERS): string {
+  const parts = { providers: providerTable(entries), details: providerSections(entries) };
   return Object.entries(parts).reduce((text, [name, made]) => {
     const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`);
     if (!place.test(text)) throw new Error(`docs/providers.md has no place for "${name}"`);

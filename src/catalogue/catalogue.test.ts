@@ -4,7 +4,7 @@ import type { Quirks } from '../core/target.ts';
 import { CLAUDE_SLOT_MODELS, claudeModelFor, familyOf, plainModelName } from './claude.ts';
 import { knownModels, modelData, modelPrice, modelRecord, SHIPPED_MODELS } from './models.ts';
 import { type CatalogueEntry, endpointsIn, modelQuirksOf, regionOfVariable, remote } from './provider.ts';
-import { finderOf, findProvider, PROVIDERS } from './providers.ts';
+import { catalogueOf, findProvider, PROVIDERS } from './providers.ts';
 import { DEFAULT_QUIRKS, mergeQuirks, type PartialQuirks, QUIRK_TABLE, quirksByKey } from './quirks.ts';
 
 const REQUIRED = [
@@ -116,7 +116,7 @@ describe('finding a provider', () => {
       quirks: { chat: { topK: true } },
       docs: 'https://corp.example/docs',
     };
-    const find = finderOf([...PROVIDERS, corp]);
+    const { find } = catalogueOf([...PROVIDERS, corp]);
     expect([find('Corporate'), find('corp'), find('kimi')?.id]).toEqual([corp, corp, 'kimi']);
   });
 

@@ -4,7 +4,19 @@ import { LOCAL_PROVIDERS } from './local-providers.ts';
 import { MESSAGES_PROVIDERS } from './messages-providers.ts';
 import type { CatalogueEntry } from './provider.ts';
 
-/** Every provider that is known by name. Presets, prompts, tables and completions are derived from this list. */
+/** Providers that are known by name. Presets, prompts, tables and completions are derived from such a list. */
+export interface Catalogue {
+  readonly entries: readonly CatalogueEntry[];
+  /** The entry by its id or one of its other ids, in any case. */
+  find(name: string): CatalogueEntry | undefined;
+}
+
+export function catalogueOf(entries: readonly CatalogueEntry[]): Catalogue {
+  const byName = new Map(entries.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry])));
+  return { entries, find: (name) => byName.get(name.toLowerCase()) };
+}
+
+/** Every provider that midswap was shipped with. */
 export const PROVIDERS: readonly CatalogueEntry[] = [
   ...MESSAGES_PROVIDERS,
   ...CHAT_PROVIDERS,
@@ -12,11 +24,7 @@ export const PROVIDERS: readonly CatalogueEntry[] = [
   ...LOCAL_PROVIDERS,
 ];
 
-/** The entry by its id or one of its other ids, in any case. */
-export const findProvider = finderOf(PROVIDERS);
+export const CATALOGUE = catalogueOf(PROVIDERS);
 
-/** A look-up over a list of entries by every name that they have. */
-export function finderOf(entries: readonly CatalogueEntry[]): (name: string) => CatalogueEntry | undefined {
-  const byName = new Map(entries.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry])));
-  return (name) => byName.get(name.toLowerCase());
-}
+/** The shipped entry by its id or one of its other ids, in any case. */
+export const findProvider = CATALOGUE.find;

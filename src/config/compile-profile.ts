@@ -1,4 +1,3 @@
-import { findProvider } from '../catalogue/providers.ts';
 import { nearest } from '../core/nearest.ts';
 import { FAMILY_SLOTS, isSlot, SLOTS, type Slot } from '../core/slot.ts';
 import type { Profile } from '../core/snapshot.ts';
@@ -23,6 +22,8 @@ export interface ProfileSources {
   readonly profiles: ReadonlyMap<string, WrittenProfile>;
   readonly aliases: ReadonlyMap<string, string>;
   readonly providers: ReadonlyMap<string, CompiledProvider>;
+  /** The id of a provider by any of its names, in any case. */
+  providerId(name: string): string | undefined;
   readonly secrets: Secrets;
   readonly proxies: EnvironmentProxies | undefined;
   modelData(provider: string, model: string | undefined): ModelData;
@@ -181,9 +182,8 @@ export class ProfileCompiler {
   }
 
   #provider(name: string): CompiledProvider | undefined {
-    const key = name.toLowerCase();
-    const { providers } = this.#sources;
-    return providers.get(key) ?? providers.get(findProvider(key)?.id ?? key);
+    const id = this.#sources.providerId(name);
+    return id === undefined ? undefined : this.#sources.providers.get(id);
   }
 
   #credentialOf({ raw, path }: WrittenProfile, provider: CompiledProvider): Credential {

@@ -1,5 +1,5 @@
 import { knownModels, type ModelTable, modelData } from '../catalogue/models.ts';
-import { findProvider, PROVIDERS } from '../catalogue/providers.ts';
+import { CATALOGUE, type Catalogue } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { isSlot } from '../core/slot.ts';
@@ -38,6 +38,8 @@ export interface CompileInput {
   readonly version: number;
   /** For providers without a proxy of their own. */
   readonly proxies?: EnvironmentProxies;
+  /** Providers that are known by name; those that midswap was shipped with where it is not said. */
+  readonly catalogue?: Catalogue | undefined;
 }
 
 export interface Compiled {
@@ -57,7 +59,8 @@ const UNKNOWN_MODEL: ModelData = Object.freeze({
 });
 
 /** Makes the snapshot of a merged configuration. Pure, but for what `secrets` looks up. */
-export function compileConfig({ config, secrets, models, version, proxies }: CompileInput): Compiled {
+export function compileConfig(input: CompileInput): Compiled {
+  const { config, secrets, models, version, proxies, catalogue = CATALOGUE } = input;
   const faults: Remark[] = [];
   const warnings: Remark[] = [];
   const remarks: Remarks = {
@@ -65,7 +68,12 @@ export function compileConfig({ config, secrets, models, version, proxies }: Com
     warn: (remark) => warnings.push(remark),
   };
   warnOfLiteralKeys(config, remarks);
-  const providers = compileProviders(config, secrets, remarks);
+  const providers = compileProviders(config, catalogue, secrets, remarks);
+  const providerId = (name: string): string | undefined => {
+    const key = name.toLowerCase();
+    const id = providers.has(key) ? key : catalogue.find(key)?.id;
+    return id !== undefined && providers.has(id) ? id : undefined;
+  };
   const aliases = lowerCased(config.aliases);
   const written = writtenProfiles(config, providers, aliases, remarks);
   if (!written.has(SUBSCRIPTION_ALIAS) && !aliases.has(SUBSCRIPTION_ALIAS) && written.has(SUBSCRIPTION)) {
@@ -77,6 +85,7 @@ export function compileConfig({ config, secrets, models, version, proxies }: Com
       profiles: written,
       aliases,
       providers,
+      providerId,
       secrets,
       proxies,
       modelData: data,
@@ -105,29 +114,36 @@ export function compileConfig({ config, secrets, models, version, proxies }: Com
       return target;
     },
     modelData: (provider: string, model: string) => data(provider, model),
+    providerId,
   });
   checkReferences(config, snapshot, new Set([...written.keys()].filter((key) => !profiles.has(key))), remarks);
   return { snapshot, faults, warnings, tables: data.tables };
 }
 
-function compileProviders(config: RawConfig, secrets: Secrets, remarks: Remarks): Map<string, CompiledProvider> {
+function compileProviders(
+  config: RawConfig,
+  { entries, find }: Catalogue,
+  secrets: Secrets,
+  remarks: Remarks,
+): Map<string, CompiledProvider> {
+  const idOf = (name: string): string => find(name)?.id ?? name.toLowerCase();
   const written = new Map(
     Object.entries(config.providers ?? {}).map(([name, raw]) => [
-      findProvider(name)?.id ?? name.toLowerCase(),
+      idOf(name),
       { raw, path: ['providers', name] satisfies Path },
     ]),
   );
   const limits = new Map<string, Limits>();
-  const ids = new Set([...PROVIDERS.map((entry) => entry.id), ...written.keys()]);
+  const ids = new Set([...entries.map((entry) => entry.id), ...written.keys()]);
   for (const [name, raw] of Object.entries(config.limits ?? {})) {
-    const id = findProvider(name)?.id ?? name.toLowerCase();
+    const id = idOf(name);
     if (ids.has(id)) limits.set(id, limitsOf(raw));
     else remarks.fault({ path: ['limits', name], what: 'is no provider', suggestion: nearest(name, ids) });
   }
   const providers = new Map<string, CompiledProvider>();
   for (const id of ids) {
     const given = { secrets, limits: limits.get(id), general: config };
-    const compiled = compileProvider(id, findProvider(id), written.get(id), given, remarks);
+    const compiled = compileProvider(id, find(id), written.get(id), given, remarks);
     if (compiled) providers.set(id, compiled);
   }
   return providers;

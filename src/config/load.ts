@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ModelTable } from '../catalogue/models.ts';
+import { CATALOGUE, type Catalogue } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { BUILT_IN, type Compiled, compileConfig } from './compile.ts';
@@ -37,6 +38,8 @@ export interface LoadOptions extends Machine {
   readonly flags?: Flags;
   readonly version?: number;
   readonly keychain?: () => Promise<Keychain | undefined>;
+  /** Providers that are known by name; those that midswap was shipped with where it is not said. */
+  readonly catalogue?: Catalogue;
 }
 
 export interface LoadedConfig {
@@ -75,6 +78,7 @@ const BUILT_IN_LAYER: Layer = { source: 'built in', config: BUILT_IN, position: 
  */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const paths = configPaths(options);
+  const { catalogue = CATALOGUE } = options;
   const file = options.configFile ?? paths.configFile;
   const candidates = options.cwd === undefined ? [] : projectCandidates(options.cwd, options.home);
   const files = [file, paths.envFile, paths.secretsFile, modelTableFile(paths.stateDir), ...candidates];
@@ -90,7 +94,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     referencesIn(mergeLayers(firm.below)),
     options.keychain ?? openKeychain,
   );
-  const fetched = readModelTable(paths.stateDir, options.platform);
+  const fetched = readModelTable(paths.stateDir, options.platform, catalogue);
   if (fetched.warning !== undefined) warnings.push(fetched.warning);
   const proxies = environmentProxies(options.env);
   const compile = (layers: readonly Layer[]): Attempt => ({
@@ -101,13 +105,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
       models: fetched.table,
       version: options.version ?? 1,
       proxies,
+      catalogue,
     }),
   });
 
   const projectFile = candidates.find((candidate) => existsSync(candidate));
   const names = (): Compiled => compile(firm.below).compiled;
   const project = projectFile === undefined ? undefined : await projectLayer(projectFile, options, names, warnings);
-  const { layers, compiled } = settle(firm, project, options.env, compile, warnings);
+  const { layers, compiled } = settle(firm, project, { env: options.env, catalogue }, compile, warnings);
   const [first, ...others] = compiled.faults.map((remark) => placed(remark, layers));
   if (first) throw configInvalid([first, ...others]);
 
@@ -141,7 +146,7 @@ interface Attempt {
 function settle(
   firm: { readonly below: readonly Layer[]; readonly above: readonly Layer[] },
   project: Layer | undefined,
-  env: LoadOptions['env'],
+  given: { readonly env: LoadOptions['env']; readonly catalogue: Catalogue },
   compile: (layers: readonly Layer[]) => Attempt,
   warnings: string[],
 ): Attempt {
@@ -151,7 +156,14 @@ function settle(
     const below = [...withProject(kept), environment];
     const chosen = below.findLast(({ config }) => config.default_profile !== undefined);
     const base = chosen === BUILT_IN_LAYER ? undefined : chosen?.config.default_profile;
-    const models = withModels ? modelLayer(env, mergeLayers(below), base, BUILT_IN.default_profile) : undefined;
+    const models = withModels
+      ? modelLayer(given.env, {
+          below: mergeLayers(below),
+          base,
+          builtIn: BUILT_IN.default_profile,
+          catalogue: given.catalogue,
+        })
+      : undefined;
     return [...below, ...(models ? [models] : []), flags];
   };
   let attempt = compile(all(project, true));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ModelRecord, ModelTable } from '../catalogue/models.ts';
-import { findProvider } from '../catalogue/providers.ts';
+import { CATALOGUE, type Catalogue } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import { readRegularFile } from './read-source.ts';
 import { writePrivateFile } from './write-file.ts';
@@ -19,12 +19,13 @@ export function modelTableFile(stateDir: string): string {
 export function readModelTable(
   stateDir: string,
   platform: string,
+  catalogue: Catalogue = CATALOGUE,
 ): { readonly table: ModelTable | undefined; readonly warning: string | undefined } {
   const file = modelTableFile(stateDir);
   try {
     const text = readRegularFile(file, LIMIT, platform)?.text;
     if (text === undefined) return { table: undefined, warning: undefined };
-    return { table: readOwn((JSON.parse(text) as Entry).models), warning: undefined };
+    return { table: readOwn((JSON.parse(text) as Entry).models, new TableBuilder(catalogue)), warning: undefined };
   } catch {
     return { table: undefined, warning: `${file}: cannot be read; fetch it again with "midswap models update"` };
   }
@@ -46,7 +47,8 @@ export function updateModelTable(
 }
 
 /** Reads any of the known forms. Fields that are not of their type are left out: unknown, not guessed. */
-export function parseModelTable(text: string): ModelTable {
+export function parseModelTable(text: string, catalogue: Catalogue = CATALOGUE): ModelTable {
+  const table = new TableBuilder(catalogue);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -54,10 +56,10 @@ export function parseModelTable(text: string): ModelTable {
     throw notATable('it is not JSON');
   }
   if (!isEntry(value)) throw notATable('it is not an object');
-  if (isEntry(value.models)) return readOwn(value.models);
+  if (isEntry(value.models)) return readOwn(value.models, table);
   const entries = Object.values(value).filter(isEntry);
-  if (entries.some(({ litellm_provider: provider }) => typeof provider === 'string')) return readLiteLlm(value);
-  if (entries.some(({ models }) => isEntry(models))) return readModelsDev(value);
+  if (entries.some(({ litellm_provider: provider }) => typeof provider === 'string')) return readLiteLlm(value, table);
+  if (entries.some(({ models }) => isEntry(models))) return readModelsDev(value, table);
   throw notATable('it has another form');
 }
 
@@ -67,9 +69,14 @@ function notATable(why: string): MidswapError {
 
 class TableBuilder {
   readonly #table = new Map<string, Map<string, ModelRecord>>();
+  readonly #catalogue: Catalogue;
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue;
+  }
 
   add(provider: string, model: string, record: ModelRecord): void {
-    const id = findProvider(provider)?.id;
+    const id = this.#catalogue.find(provider)?.id;
     if (id === undefined || !/^[^\s\p{Cc}]{1,256}$/u.test(model) || Object.keys(record).length === 0) return;
     const models = this.#table.get(id) ?? new Map<string, ModelRecord>();
     this.#table.set(id, models.set(model, record));
@@ -80,8 +87,7 @@ class TableBuilder {
   }
 }
 
-function readOwn(value: unknown): ModelTable {
-  const table = new TableBuilder();
+function readOwn(value: unknown, table: TableBuilder): ModelTable {
   for (const [provider, models] of entriesOf(value)) {
     for (const [model, entry] of entriesOf(models)) {
       const price = isEntry(entry.price) ? entry.price : {};
@@ -99,8 +105,7 @@ function readOwn(value: unknown): ModelTable {
 }
 
 /** `{PROVIDER: {models: {ID: {limit, cost, modalities, reasoning}}}}`; prices for a million tokens. */
-function readModelsDev(value: Entry): ModelTable {
-  const table = new TableBuilder();
+function readModelsDev(value: Entry, table: TableBuilder): ModelTable {
   for (const [provider, { models }] of entriesOf(value)) {
     for (const [model, entry] of entriesOf(models)) {
       const [limit, cost] = [asEntry(entry.limit), asEntry(entry.cost)];
@@ -119,8 +124,7 @@ function readModelsDev(value: Entry): ModelTable {
 }
 
 /** `{"PROVIDER/ID": {litellm_provider, max_input_tokens, input_cost_per_token, ...}}`; prices for one token. */
-function readLiteLlm(value: Entry): ModelTable {
-  const table = new TableBuilder();
+function readLiteLlm(value: Entry, table: TableBuilder): ModelTable {
   for (const [key, entry] of entriesOf(value)) {
     const provider = entry.litellm_provider;
     if (typeof provider !== 'string') continue;

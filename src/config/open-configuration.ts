@@ -1,5 +1,4 @@
 import { knownModels, type ModelRecord, modelRecord } from '../catalogue/models.ts';
-import { findProvider } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import { resolveReference } from '../routing/reference.ts';
 import { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
@@ -50,15 +49,12 @@ export async function openConfiguration(options: LoadOptions): Promise<OpenConfi
         throw thrown;
       }
     },
-    providerId: (name) => {
-      const id = findProvider(name)?.id ?? name.toLowerCase();
-      return snapshot.providers.has(id) ? id : undefined;
-    },
+    providerId: (name) => snapshot.providerId(name),
     knownModels: (provider) => knownModels(provider, ...loaded.tables),
     modelRecord: (provider, model) => modelRecord(provider, model, ...loaded.tables),
     isWritten: ([section, name]) =>
       Object.keys(config[section] ?? {}).some((key) => key.toLowerCase() === name.toLowerCase()),
-    exportProfiles: async (names) => (await import('./profile-share.ts')).exportProfiles(config, names),
+    exportProfiles: async (names) => (await import('./profile-share.ts')).exportProfiles(loaded, names),
     origins: () => loaded.values(),
     keys: () =>
       [...snapshot.providers.values()].map(({ id, keyVariables }) => ({

@@ -1,4 +1,4 @@
-import { findProvider } from '../catalogue/providers.ts';
+import type { Catalogue } from '../catalogue/providers.ts';
 import { nearest } from '../core/nearest.ts';
 import { type Flags, modelVariables, OVERRIDES, type Override } from './environment.ts';
 import { type ConfigFault, configInvalid } from './faults.ts';
@@ -8,6 +8,16 @@ import type { RawConfig, RawProfile } from './schema.ts';
 
 /** The profile that `MODEL`, `MODEL_OPUS` and the like describe. */
 export const ENVIRONMENT_PROFILE = 'environment';
+
+export interface ModelLayerOptions {
+  /** What the layers before it say. */
+  readonly below: RawConfig;
+  /** The profile that would be the default; `undefined` when nobody chose one. */
+  readonly base: string | undefined;
+  /** What is the default then. */
+  readonly builtIn: string;
+  readonly catalogue: Catalogue;
+}
 
 /** What `MIDSWAP_*` variables set. Throws `config_invalid` for a value of the wrong form. Blank ones are not set. */
 export function environmentLayer(env: Env): Layer {
@@ -25,13 +35,19 @@ export function flagLayer(flags: Flags): Layer {
 /**
  * `MODEL`, `MODEL_OPUS`, `MODEL_SONNET`, `MODEL_HAIKU` as a profile of their own, and that profile as the default. A
  * blank one inherits: a slot from `MODEL`, `MODEL` from the profile that would be the default without them.
- * `base` is that profile, or `undefined` when nobody chose one; `below` is what the layers before it say.
  */
-export function modelLayer(env: Env, below: RawConfig, base: string | undefined, builtIn: string): Layer | undefined {
+export function modelLayer(env: Env, { below, base, builtIn, catalogue }: ModelLayerOptions): Layer | undefined {
   const given = modelVariables(env);
   if (given.length === 0) return undefined;
+  const isProfile = (text: string): boolean =>
+    hasKey(below.profiles, text) || hasKey(below.providers, text) || catalogue.find(text) !== undefined;
+  /** A name alone is a model of the profile that was chosen, unless it names something itself. */
+  const placed = (reference: string): string => {
+    const isName = /[:/]/.test(reference) || isProfile(reference) || hasKey(below.aliases, reference);
+    return base === undefined || isName || !isProfile(base) ? reference : `${base}:${reference}`;
+  };
   const models: Record<string, string> = { default: base ?? builtIn };
-  for (const { slot, reference } of given) models[slot] = placed(reference, below, base);
+  for (const { slot, reference } of given) models[slot] = placed(reference);
   const variables = new Map<string, string>(given.map(({ slot, variable }) => [slot, variable]));
   return {
     source: 'environment',
@@ -39,20 +55,6 @@ export function modelLayer(env: Env, below: RawConfig, base: string | undefined,
     position: () => undefined,
     nameOf: (path) => variables.get(String(path.at(-1))) ?? [...variables.values()].join(', '),
   };
-}
-
-/** A name alone is a model of the profile that was chosen, unless it names something itself. */
-function placed(reference: string, below: RawConfig, base: string | undefined): string {
-  if (base === undefined || /[:/]/.test(reference) || isName(reference, below)) return reference;
-  return isProfile(base, below) ? `${base}:${reference}` : reference;
-}
-
-function isName(text: string, below: RawConfig): boolean {
-  return isProfile(text, below) || hasKey(below.aliases, text);
-}
-
-function isProfile(text: string, below: RawConfig): boolean {
-  return hasKey(below.profiles, text) || hasKey(below.providers, text) || findProvider(text) !== undefined;
 }
 
 function hasKey(map: object | undefined, name: string): boolean {

@@ -1,9 +1,9 @@
-import { findProvider } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { configInvalid } from './faults.ts';
+import type { LoadedConfig } from './load.ts';
 import { parseSource } from './read-source.ts';
-import type { RawConfig, RawProfile, RawProvider } from './schema.ts';
+import type { RawProfile, RawProvider } from './schema.ts';
 import { isSecretReference } from './secrets.ts';
 import { type Path, plainValue } from './source.ts';
 
@@ -21,10 +21,11 @@ const SHARED = ['profiles', 'providers', 'aliases'] as const;
  * `unknown_reference` for a name that the configuration does not write.
  */
 export async function exportProfiles(
-  config: RawConfig,
+  { config, snapshot }: Pick<LoadedConfig, 'config' | 'snapshot'>,
   names: readonly string[],
 ): Promise<{ readonly text: string; readonly data: SharedProfiles; readonly leftOut: readonly string[] }> {
   const written = config.profiles ?? {};
+  const idOf = (name: string): string => snapshot.providerId(name) ?? name.toLowerCase();
   const wanted = names.length === 0 ? Object.keys(written) : names.map((name) => spelled(written, name));
   const leftOut: string[] = [];
   const profiles: Record<string, RawProfile> = {};
@@ -33,7 +34,7 @@ export async function exportProfiles(
     const profile = written[name] as RawProfile;
     profiles[name] = withoutKeys(profile, `profiles.${name}`, leftOut);
     for (const id of providersIn(profile, name)) {
-      const found = Object.entries(config.providers ?? {}).find(([key]) => sameProvider(key, id));
+      const found = Object.entries(config.providers ?? {}).find(([key]) => idOf(key) === idOf(id));
       if (!found) continue;
       const [key, provider] = found;
       const { proxy, ...rest } = provider;
@@ -86,10 +87,6 @@ function providersIn({ provider, models, fallback }: RawProfile, name: string): 
   const references = [...Object.values(models ?? {}), ...(fallback ?? [])].filter((text) => text !== undefined);
   const left = references.map((text) => text.split(/[:/]/, 1)[0] as string);
   return [...new Set([provider ?? name, ...left])];
-}
-
-function sameProvider(a: string, b: string): boolean {
-  return (findProvider(a)?.id ?? a.toLowerCase()) === (findProvider(b)?.id ?? b.toLowerCase());
 }
 
 function withoutKeys<Part extends { keys?: string[] | undefined }>(part: Part, path: string, leftOut: string[]): Part {

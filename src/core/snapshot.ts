@@ -149,6 +149,8 @@ export interface Snapshot {
   /** A target for any model of any provider: references such as `provider:model` end here. */
   targetFor(provider: string, model: string | undefined, profile?: string): Target;
   modelData(provider: string, model: string): ModelData;
+  /** The id of a provider by any of its names, in any case. */
+  providerId(name: string): string | undefined;
 }
 
 /** Routing section: references as text, resolved when the plan is made. */

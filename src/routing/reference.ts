@@ -1,5 +1,4 @@
 import { knownModels } from '../catalogue/models.ts';
-import { findProvider } from '../catalogue/providers.ts';
 import { MidswapError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { isSlot, type Slot } from '../core/slot.ts';
@@ -92,7 +91,7 @@ function byExactName(snapshot: Snapshot, key: string, trail: readonly string[]):
   if (alias !== undefined) found.push(aliasReference(snapshot, key, alias, trail));
   if (found.length > 0) return found;
   // The other names of a provider, after everything that the user named.
-  const byOtherName = snapshot.profiles.get(findProvider(key)?.id ?? key);
+  const byOtherName = snapshot.profiles.get(snapshot.providerId(key) ?? key);
   return byOtherName ? [profileReference(byOtherName)] : [];
 }
 
@@ -112,13 +111,13 @@ function byPath(snapshot: Snapshot, text: string): Reference[] {
   const colon = split(text, ':');
   if (colon) {
     const profile = snapshot.profiles.get(colon.left.toLowerCase());
-    const provider = providerId(snapshot, colon.left);
+    const provider = snapshot.providerId(colon.left);
     // A profile is the user's own word, so it goes before a provider of the same name.
     if (profile) found.push(inProfile(snapshot, profile, colon.right));
     else if (provider !== undefined) found.push(atProvider(snapshot, provider, colon.right));
   }
   const slash = split(text, '/');
-  const provider = slash && providerId(snapshot, slash.left);
+  const provider = slash && snapshot.providerId(slash.left);
   if (slash && provider !== undefined) found.push(atProvider(snapshot, provider, slash.right));
   return found;
 }
@@ -182,13 +181,6 @@ function whyUnusable(reading: Reference): string | undefined {
   if (reading.kind === 'profile') return reading.profile?.unusable;
   const { credential } = reading.target;
   return credential.kind === 'missing' ? credential.reason : undefined;
-}
-
-function providerId(snapshot: Snapshot, name: string): string | undefined {
-  const key = name.toLowerCase();
-  if (snapshot.providers.has(key)) return key;
-  const id = findProvider(key)?.id;
-  return id !== undefined && snapshot.providers.has(id) ? id : undefined;
 }
 
 function split(text: string, separator: string): { left: string; right: string } | undefined {

@@ -72,6 +72,7 @@ export function sketchSnapshot(sketch: SnapshotSketch = {}): Snapshot {
     routing: { ...routes, subagents: new Map(Object.entries(subagents ?? {})) },
     targetFor,
     modelData: (id, model) => modelData(id, model),
+    providerId: (name) => findProvider(name)?.id,
   };
 }
 
