@@ -13,10 +13,10 @@ export interface BodyLimits {
 export function readBody(stream: Readable, limits: BodyLimits): Promise<Buffer> {
   const { maxBytes, idleMs, expected } = limits;
   return new Promise((resolve, reject) => {
-    if (expected !== undefined && expected > maxBytes) return reject(tooLarge(maxBytes, expected));
+    if (expected !== undefined && expected > maxBytes) return reject(tooLargeBody(maxBytes, expected));
     const parts: Buffer[] = [];
     let length = 0;
-    const timer = idleMs > 0 ? setTimeout(() => done(slow(idleMs)), idleMs) : undefined;
+    const timer = idleMs > 0 ? setTimeout(() => done(slowBody(idleMs)), idleMs) : undefined;
     const done = (fault?: Error) => {
       clearTimeout(timer);
       stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
@@ -26,30 +26,30 @@ export function readBody(stream: Readable, limits: BodyLimits): Promise<Buffer> 
     };
     const onData = (chunk: Buffer) => {
       length += chunk.length;
-      if (length > maxBytes) return done(tooLarge(maxBytes, undefined));
+      if (length > maxBytes) return done(tooLargeBody(maxBytes, undefined));
       parts.push(chunk);
       timer?.refresh();
     };
     const onEnd = () => done();
-    const onError = (error: Error) => done(cut(error.message));
-    const onClose = () => done(cut('connection closed'));
+    const onError = (error: Error) => done(cutBody(error.message));
+    const onClose = () => done(cutBody('connection closed'));
     stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
 }
 
 function ignore(): void {}
 
-function tooLarge(limit: number, size: number | undefined): MidswapError {
+export function tooLargeBody(limit: number, size: number | undefined): MidswapError {
   const given = size === undefined ? 'more' : `${size} bytes`;
   return new MidswapError('body_too_large', `the request body is over the limit: ${given} > ${limit} bytes`, {
     hint: 'raise gateway.max_body_bytes in the configuration',
   });
 }
 
-function slow(idleMs: number): MidswapError {
+export function slowBody(idleMs: number): MidswapError {
   return new MidswapError('body_timeout', `the request body did not arrive: no byte for ${idleMs} ms`);
 }
 
-function cut(reason: string): MidswapError {
+export function cutBody(reason: string): MidswapError {
   return new MidswapError('invalid_request', `the request body was cut off: ${reason}`);
 }

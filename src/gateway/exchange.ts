@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asMidswapError, MidswapError } from '../core/errors.ts';
 import type { AttemptRecord, ExchangeRecord, Outcome } from '../core/events.ts';
 import type { RequestFacts } from '../core/facts.ts';
@@ -14,9 +13,9 @@ import { makePlan } from '../routing/plan.ts';
 import { readPromptChoice } from '../routing/prompt-choice.ts';
 import { Attempt } from './attempt.ts';
 import { type Attempting, type AttemptOptions, attemptAll, type Resilience } from './attempts.ts';
-import { readBody } from './body.ts';
 import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway-core.ts';
+import { headerOf, type Inbound, type Outbound } from './inbound.ts';
 import { answerLocally, estimateCount } from './local.ts';
 import { Reply } from './reply.ts';
 import { withReadableResults } from './server-tools/offer.ts';
@@ -44,8 +43,8 @@ export class Exchange implements Ticking, Attempting {
   readonly session: Session;
   readonly reply: Reply;
   readonly isCount: boolean;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #request: Inbound;
+  readonly #out: Outbound;
   readonly #options: ExchangeOptions;
   readonly #snapshot: Snapshot;
   readonly #selection: Selection;
@@ -66,22 +65,16 @@ export class Exchange implements Ticking, Attempting {
   #local = false;
   #cached = false;
 
-  constructor(
-    gateway: GatewayCore,
-    session: Session,
-    req: IncomingMessage,
-    res: ServerResponse,
-    options: ExchangeOptions,
-  ) {
+  constructor(gateway: GatewayCore, session: Session, request: Inbound, out: Outbound, options: ExchangeOptions) {
     this.gateway = gateway;
     this.session = session;
-    this.reply = new Reply(res, gateway.mintId('req'));
+    this.reply = new Reply(out, gateway.mintId('req'));
     this.isCount = pathOf(options.path) === '/v1/messages/count_tokens';
-    this.#req = req;
-    this.#res = res;
+    this.#request = request;
+    this.#out = out;
     this.#options = options;
     this.#snapshot = gateway.snapshot;
-    if (req.headers['x-claude-code-context-compacted'] !== undefined) session.onCompacted?.();
+    if (headerOf(request, 'x-claude-code-context-compacted') !== undefined) session.onCompacted?.();
     this.#selection = session.selection;
   }
 
@@ -89,7 +82,7 @@ export class Exchange implements Ticking, Attempting {
   async run(): Promise<void> {
     const { gateway, session } = this;
     const leave = () => this.#clientGone();
-    this.#res.once('close', leave);
+    this.#out.onGone = leave;
     session.abort.signal.addEventListener('abort', leave);
     session.counters.active++;
     gateway.ticker.add(this);
@@ -108,7 +101,7 @@ export class Exchange implements Ticking, Attempting {
     } finally {
       gateway.ticker.remove(this);
       session.abort.signal.removeEventListener('abort', leave);
-      this.#res.off('close', leave);
+      this.#out.onGone = undefined;
       session.counters.active--;
       this.#settle();
     }
@@ -200,22 +193,18 @@ export class Exchange implements Ticking, Attempting {
 
   async #straightThrough(): Promise<void> {
     const { gateway, session } = this;
-    const raw = await readBody(this.#req, {
-      maxBytes: this.#snapshot.settings.maxBodyBytes,
-      idleMs: BODY_IDLE_MS,
-      expected: Number(this.#req.headers['content-length'] ?? Number.NaN) || undefined,
-    });
-    const received = readEnvelope(raw, this.#options.path, this.#req.rawHeaders);
+    const raw = await this.#request.body({ maxBytes: this.#snapshot.settings.maxBodyBytes, idleMs: BODY_IDLE_MS });
+    const received = readEnvelope(raw, this.#options.path, this.#request.rawHeaders);
     const envelope = this.#snapshot.webTools ? withReadableResults(received) : received;
     this.#envelope = envelope;
-    const clientSession = this.#req.headers['x-claude-code-session-id'];
-    if (typeof clientSession === 'string') session.clientSessionId = clientSession;
+    const clientSession = headerOf(this.#request, 'x-claude-code-session-id');
+    if (clientSession !== undefined) session.clientSessionId = clientSession;
     const facts = classify({
       headers: envelope.headers,
       envelope,
       session: session.id,
       selector: this.#options.selector,
-      agentName: session.agentName(this.#req.headers['x-claude-code-agent-id']),
+      agentName: session.agentName(headerOf(this.#request, 'x-claude-code-agent-id')),
     });
     this.#facts = facts;
     if (answerLocally(this.#snapshot, this.#selection, facts, envelope, this.reply)) {
@@ -291,10 +280,10 @@ export class Exchange implements Ticking, Attempting {
   }
 
   #clientGone(): void {
-    if (this.#abort.signal.aborted || this.#res.writableFinished) return;
+    if (this.#abort.signal.aborted || this.#out.finished) return;
     this.#abort.abort();
     this.#current?.stop(connectionFault('aborted', 'the client closed the connection'));
-    if (this.session.abort.signal.aborted) this.#res.destroy();
+    if (this.session.abort.signal.aborted) this.#out.destroy();
   }
 
   #settle(): void {

@@ -1,3 +1,5 @@
+import { HEADER_NAME, headerValue, NOT_IN_VALUE } from './header-grammar.ts';
+
 /** What the head of an answer says. */
 export interface AnswerHead {
   readonly status: number;
@@ -26,9 +28,6 @@ const MAX_INFORMATIONAL = 16;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const VERSION = Buffer.from('HTTP/1.');
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** What no value may hold: NUL, line ends, other control characters (RFC 9110, section 5.5). */
-const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const CR = 0x0d;
 const LF = 0x0a;
 const SEMICOLON = 0x3b;
@@ -139,9 +138,9 @@ export class AnswerReader {
       const line = lines[i] as string;
       const colon = line.indexOf(':');
       const name = line.slice(0, Math.max(0, colon));
-      if (!NAME.test(name)) this.#fail('the name of a header is malformed');
-      const value = trimmed(line, colon + 1);
-      if (FORBIDDEN_IN_VALUE.test(value)) this.#fail(`its header ${name} holds a control character`);
+      if (!HEADER_NAME.test(name)) this.#fail('the name of a header is malformed');
+      const value = headerValue(line, colon + 1);
+      if (NOT_IN_VALUE.test(value)) this.#fail(`its header ${name} holds a control character`);
       rawHeaders.push(name, value);
       switch (name.length) {
         case 10:
@@ -275,19 +274,6 @@ function hexDigit(byte: number): number {
 
 function isText(byte: number): boolean {
   return (byte >= 0x20 && byte !== 0x7f) || byte === TAB;
-}
-
-/** Without the spaces and tabs around it; `trim` would take other characters too. */
-function trimmed(line: string, from: number): string {
-  let start = from;
-  let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start++;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end--;
-  return line.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === TAB;
 }
 
 function hasToken(list: string, token: string): boolean {

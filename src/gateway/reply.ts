@@ -1,7 +1,6 @@
-import type { ServerResponse } from 'node:http';
 import { errorEnvelope, type MidswapError } from '../core/errors.ts';
 import type { UpstreamFault } from '../core/failure.ts';
-import { ChunkedWriter } from './chunked-writer.ts';
+import type { Outbound } from './inbound.ts';
 
 /**
  * How far an answer has gone. `pristine`: nothing was sent, everything is possible. `opened`: a slow upstream, status
@@ -15,19 +14,16 @@ const JSON_TYPE = 'application/json';
 /** The client's side of one exchange. */
 export class Reply {
   readonly requestId: string;
-  readonly #res: ServerResponse;
-  readonly #body: ChunkedWriter;
+  readonly #out: Outbound;
   #state: CommitState = 'pristine';
   #lastWriteMs = 0;
   #status = 0;
   /** Sees what is sent, pings left out. */
   tap: ((bytes: Buffer) => void) | undefined;
 
-  constructor(res: ServerResponse, requestId: string) {
-    this.#res = res;
-    this.#body = new ChunkedWriter(res);
+  constructor(out: Outbound, requestId: string) {
+    this.#out = out;
     this.requestId = requestId;
-    res.on('error', () => {});
   }
 
   get state(): CommitState {
@@ -62,24 +58,24 @@ export class Reply {
   write(bytes: Buffer, nowMs: number): boolean {
     this.#lastWriteMs = nowMs;
     this.tap?.(bytes);
-    return this.#body.write(bytes);
+    return this.#out.write(bytes);
   }
 
   onDrain(then: () => void): void {
-    this.#body.onDrain(then);
+    this.#out.onDrain(then);
   }
 
   ping(): void {
     if (this.#state !== 'opened' && this.#state !== 'streaming') return;
     this.#lastWriteMs = performance.now();
-    this.#body.write(PING);
+    this.#out.write(PING);
   }
 
   end(bytes?: Buffer): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     if (bytes) this.tap?.(bytes);
-    this.#body.end(bytes);
+    this.#out.end(bytes);
   }
 
   /** A complete answer. */
@@ -121,7 +117,6 @@ export class Reply {
 
   #head(status: number, headers: readonly string[]): void {
     this.#status = status;
-    // Node takes the flat list that keeps case and order; its types ask for a mutable array.
-    this.#res.writeHead(status, headers as string[]);
+    this.#out.head(status, headers);
   }
 }

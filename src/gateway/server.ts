@@ -1,14 +1,15 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { MidswapError } from '../core/errors.ts';
 import { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
+import { HttpReply, inboundOf } from './http-exchange.ts';
+import { headerOf, type Inbound, type Outbound } from './inbound.ts';
+import { Listener } from './listener.ts';
 import { modelById, modelList } from './local.ts';
 import { Reply } from './reply.ts';
 import type { Session } from './session.ts';
 
 const SESSION_PATH = /^\/s\/([A-Za-z0-9_-]{20,128})(\/.*)?$/;
-const HEADERS_TIMEOUT_MS = 20_000;
 
 export interface GatewayServer {
   readonly active: number;
@@ -24,84 +25,87 @@ export function createServer(gateway: GatewayCore): GatewayServer {
   let onIdle: (() => void) | undefined;
   let allowedHosts: ReadonlySet<string> | undefined;
 
-  const server = http.createServer(
-    {
-      noDelay: true,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: 0,
-      keepAliveTimeout: 65_000,
-      maxHeaderSize: 64 << 10,
+  const mountAt = (url: string) => gateway.mounts.find(({ prefix }) => url.startsWith(prefix));
+  const listener = new Listener({
+    handle: (req, out) => guarded(req, out, () => handle(req, out)),
+    isMounted: (url) => mountAt(url) !== undefined,
+    handleHttp: (req, res) => {
+      const request = inboundOf(req);
+      guarded(
+        request,
+        () => new HttpReply(res),
+        () => {
+          checkOrigin(request, allowedHosts);
+          mountAt(request.url)?.handle(req, res);
+        },
+      );
     },
-    (req, res) => {
-      try {
-        handle(req, res);
-      } catch (thrown) {
-        const known = thrown instanceof MidswapError;
-        if (!known) gateway.onInternalError(thrown);
-        refuse(req, res, known ? thrown : new MidswapError('internal', 'the request could not be handled'));
-      }
-    },
-  );
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBroken(gateway, error, socket));
+    onBroken: (error, socket) => answerBroken(gateway, error, socket),
+  });
 
-  function handle(req: IncomingMessage, res: ServerResponse): void {
+  function guarded(req: Inbound, out: Outbound | (() => Outbound), answer: () => void): void {
+    try {
+      answer();
+    } catch (thrown) {
+      const known = thrown instanceof MidswapError;
+      if (!known) gateway.onInternalError(thrown);
+      refuse(
+        req,
+        typeof out === 'function' ? out() : out,
+        known ? thrown : new MidswapError('internal', 'the request could not be handled'),
+      );
+    }
+  }
+
+  function handle(req: Inbound, out: Outbound): void {
     checkOrigin(req, allowedHosts);
-    const url = req.url ?? '/';
-    const mount = gateway.mounts.find(({ prefix }) => url.startsWith(prefix));
-    if (mount) return mount.handle(req, res);
+    const { url } = req;
     const path = url.split('?', 1)[0] as string;
-    if (path === '/health') return health(req, res);
-    if (req.method === 'HEAD' && (path === '/' || path === '/api/hello')) return void res.writeHead(200).end();
+    if (path === '/health') return health(req, out);
+    if (req.method === 'HEAD' && (path === '/' || path === '/api/hello')) return nothing(out);
     const inSession = SESSION_PATH.exec(path);
     if (!inSession) {
       const { session, selector } = sessionByToken(gateway, req);
-      return dataPlane(session, selector, url, req, res);
+      return dataPlane(session, selector, url, req, out);
     }
     const session = gateway.sessions.bySecret(inSession[1] as string);
     if (!session)
       throw new MidswapError('unauthorized', 'the session in the path is not known to this gateway', {
         hint: 'it may have ended; start a new one with "midswap"',
       });
-    dataPlane(session, undefined, url.slice(3 + (inSession[1] as string).length) || '/', req, res);
+    dataPlane(session, undefined, url.slice(3 + (inSession[1] as string).length) || '/', req, out);
   }
 
-  function health(req: IncomingMessage, res: ServerResponse): void {
+  function health(req: Inbound, out: Outbound): void {
     if (req.method !== 'GET' && req.method !== 'HEAD') throw notAllowed(req, 'GET, HEAD');
     const body = JSON.stringify({
       status: draining ? 'draining' : 'ok',
       gateway: gateway.id,
       version: gateway.version,
     });
-    res
-      .writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
-      .end(req.method === 'HEAD' ? undefined : body);
+    out.head(200, ['content-type', 'application/json', 'content-length', String(body.length)]);
+    out.end(req.method === 'HEAD' ? undefined : Buffer.from(body));
   }
 
-  function dataPlane(
-    session: Session,
-    selector: string | undefined,
-    url: string,
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): void {
+  function dataPlane(session: Session, selector: string | undefined, url: string, req: Inbound, out: Outbound): void {
     const path = url.split('?', 1)[0] as string;
     if (path === '/v1/messages' || path === '/v1/messages/count_tokens') {
       if (req.method !== 'POST') throw notAllowed(req, 'POST');
       if (draining) throw new MidswapError('shutting_down', 'the gateway is ending');
-      return void exchange(session, selector, url, req, res);
+      return void exchange(session, selector, url, req, out);
     }
-    if (req.method === 'HEAD' && (path === '/' || path === '/api/hello')) return void res.writeHead(200).end();
+    if (req.method === 'HEAD' && (path === '/' || path === '/api/hello')) return nothing(out);
     if (path === '/v1/models' || path.startsWith('/v1/models/')) {
       if (req.method !== 'GET') throw notAllowed(req, 'GET');
-      return models(path, res);
+      return models(path, out);
     }
     throw new MidswapError('not_found', `there is nothing at ${req.method} ${path}`, {
       hint: 'see docs/architecture.md for the paths that are served',
     });
   }
 
-  function models(path: string, res: ServerResponse): void {
-    const reply = new Reply(res, gateway.mintId('req'));
+  function models(path: string, out: Outbound): void {
+    const reply = new Reply(out, gateway.mintId('req'));
     if (path === '/v1/models' || path === '/v1/models/') return reply.sendJson(200, modelList(gateway.snapshot));
     const id = decodePath(path.slice('/v1/models/'.length));
     const model = modelById(gateway.snapshot, id);
@@ -113,40 +117,38 @@ export function createServer(gateway: GatewayCore): GatewayServer {
     session: Session,
     selector: string | undefined,
     path: string,
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: Inbound,
+    out: Outbound,
   ): Promise<void> {
     active++;
     try {
-      await new Exchange(gateway, session, req, res, { path, selector }).run();
+      await new Exchange(gateway, session, req, out, { path, selector }).run();
     } finally {
       active--;
       if (active === 0) onIdle?.();
-      // A body that was refused half-way must not block the connection.
-      if (!req.complete) req.resume();
+      req.discard();
     }
   }
 
-  function refuse(req: IncomingMessage, res: ServerResponse, error: MidswapError): void {
+  function nothing(out: Outbound): void {
+    out.head(200, []);
+    out.end();
+  }
+
+  function refuse(req: Inbound, out: Outbound, error: MidswapError): void {
     const headers = error.code === 'method_not_allowed' ? ['allow', error.hint ?? ''] : [];
-    new Reply(res, gateway.mintId('req')).refuse(error, [...headers, 'connection', 'close']);
-    req.resume();
+    new Reply(out, gateway.mintId('req')).refuse(error, [...headers, 'connection', 'close']);
+    req.discard();
   }
 
   return {
     get active() {
       return active;
     },
-    listen(host, port) {
-      return new Promise((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-        server.listen(port, host, () => {
-          const address = server.address();
-          const bound = typeof address === 'object' && address ? address.port : port;
-          allowedHosts = loopbackNames(host, bound);
-          resolve({ host, port: bound });
-        });
-      });
+    async listen(host, port) {
+      const bound = await listener.listen(host, port);
+      allowedHosts = loopbackNames(host, bound.port);
+      return bound;
     },
     async drain(timeoutMs) {
       draining = true;
@@ -159,12 +161,7 @@ export function createServer(gateway: GatewayCore): GatewayServer {
         };
       });
     },
-    close() {
-      return new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-    },
+    close: () => listener.close(),
   };
 }
 
@@ -176,7 +173,7 @@ function decodePath(text: string): string {
   }
 }
 
-function notAllowed(req: IncomingMessage, allow: string): MidswapError {
+function notAllowed(req: Inbound, allow: string): MidswapError {
   return new MidswapError('method_not_allowed', `${req.method} is not possible here`, { hint: allow });
 }
 
@@ -186,47 +183,35 @@ function loopbackNames(host: string, port: number): ReadonlySet<string> | undefi
   return new Set(['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`));
 }
 
-function checkOrigin(req: IncomingMessage, allowedHosts: ReadonlySet<string> | undefined): void {
-  const { host, origin } = req.headers;
+function checkOrigin(req: Inbound, allowedHosts: ReadonlySet<string> | undefined): void {
+  const host = headerOf(req, 'host');
+  const origin = headerOf(req, 'origin');
   if (allowedHosts && !allowedHosts.has((host ?? '').toLowerCase())) {
     throw new MidswapError('forbidden_host', `the Host header "${(host ?? '').slice(0, 100)}" is not this gateway`, {
       hint: 'use 127.0.0.1 or localhost with its port',
     });
   }
   const sameOrigin = origin !== undefined && origin === `http://${host}`;
-  const site = req.headers['sec-fetch-site'];
+  const site = headerOf(req, 'sec-fetch-site');
   if ((origin !== undefined && !sameOrigin) || (site !== undefined && site !== 'same-origin' && site !== 'none')) {
     throw new MidswapError('forbidden_origin', 'requests from web pages are refused');
   }
 }
 
 /** Served gateways: the session is named by a token in a header, with an optional `:provider/model` behind it. */
-function sessionByToken(
-  gateway: GatewayCore,
-  req: IncomingMessage,
-): { session: Session; selector: string | undefined } {
-  const { authorization } = req.headers;
+function sessionByToken(gateway: GatewayCore, req: Inbound): { session: Session; selector: string | undefined } {
   const candidates = [
-    req.headers['x-api-key'],
-    authorization?.replace(/^Bearer\s+/i, ''),
-    req.headers['anthropic-auth-token'],
+    headerOf(req, 'x-api-key'),
+    headerOf(req, 'authorization')?.replace(/^Bearer\s+/i, ''),
+    headerOf(req, 'anthropic-auth-token'),
   ];
   for (const candidate of candidates) {
-    if (typeof candidate !== 'string') continue;
+    if (candidate === undefined) continue;
     const [token, ...selector] = candidate.trim().split(':');
     const session = gateway.sessions.bySecret(token as string);
     if (session) return { session, selector: selector.length > 0 ? selector.join(':') : undefined };
   }
   throw new MidswapError('unauthorized', 'no session or token of this gateway in the request');
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): MidswapError {
-  if (error.code === 'EADDRINUSE')
-    return new MidswapError('port_taken', `port ${port} on ${host} is taken by another program`, {
-      hint: 'choose another with --port, or leave it out for a free one',
-      cause: error,
-    });
-  return new MidswapError('port_taken', `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
 }
 
 /** What is not HTTP, or too large a head, still gets the error envelope. */

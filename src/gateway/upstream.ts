@@ -4,6 +4,7 @@ import type { UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
 import { type ConnectionError, faultOf } from './connection-error.ts';
 import { connectionFault } from './faults.ts';
+import { HEADER_NAME, NOT_IN_VALUE } from './header-grammar.ts';
 import { sendProxied } from './proxied-request.ts';
 import { ProxyAgents } from './proxy.ts';
 import type { UpstreamAnswer } from './upstream-answer.ts';
@@ -120,8 +121,6 @@ function lengthOf(body: readonly Buffer[]): number {
 }
 
 const NOT_IN_PATH = /[^\x21-\x7e\x80-\xff]/;
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const NOT_IN_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
 /** Set here, or never: what frames a message must not be said twice. */
 const FRAMING = /^(?:host|content-length|transfer-encoding|connection|upgrade|expect|te|trailer)$/i;
 
@@ -133,7 +132,7 @@ function headOf(path: string, host: string, headers: readonly string[], bodyLeng
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     if (!HEADER_NAME.test(name) || FRAMING.test(name)) throw new Error('the name of a header cannot be sent');
-    if (NOT_IN_HEADER.test(value)) throw new Error(`the header ${name} holds a character that no header may hold`);
+    if (NOT_IN_VALUE.test(value)) throw new Error(`the header ${name} holds a character that no header may hold`);
     head += `${name}: ${value}\r\n`;
   }
   return `${head}content-length: ${bodyLength}\r\n\r\n`;

@@ -1,0 +1,116 @@
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import net, { type Socket } from 'node:net';
+import { MidswapError } from '../core/errors.ts';
+import { HttpReply, inboundOf } from './http-exchange.ts';
+import type { Inbound, Outbound } from './inbound.ts';
+import { PlainConnection } from './plain-connection.ts';
+
+/** A head whose first bytes are there has to be whole within this time. */
+const HEAD_TIMEOUT_MS = 20_000;
+const KEEP_ALIVE_S = 65;
+const SWEEP_MS = 5_000;
+const MAX_HEAD_BYTES = 64 << 10;
+
+export interface ListenerOptions {
+  /** Answers a request, whichever way it came. */
+  readonly handle: (request: Inbound, reply: Outbound) => void;
+  /** Whether `handleHttp` is for requests with this target. */
+  readonly isMounted: (url: string) => boolean;
+  /** Answers requests that need all that `node:http` offers. */
+  readonly handleHttp: (req: IncomingMessage, res: ServerResponse) => void;
+  /** What is not HTTP, or too large a head. */
+  readonly onBroken: (error: NodeJS.ErrnoException, socket: Socket) => void;
+}
+
+/** Listens and reads requests: plain ones by itself (`PlainConnection`), everything else through `node:http`. */
+export class Listener {
+  readonly #server: net.Server;
+  readonly #http: http.Server;
+  readonly #options: ListenerOptions;
+  /** Connections that have not left the plain way. */
+  readonly #plain = new Map<Socket, PlainConnection>();
+  /** The others, with the time until when they wait for a request; `undefined` while they have one. */
+  readonly #others = new Map<Socket, number | undefined>();
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#http = http.createServer(
+      { noDelay: true, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES },
+      (req, res) => this.#http1(req, res),
+    );
+    this.#http.keepAliveTimeout = KEEP_ALIVE_S * 1000;
+    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => options.onBroken(error, socket));
+    this.#server = net.createServer({ noDelay: true }, (socket) => this.#connected(socket));
+  }
+
+  /** Port 0 takes a free one. Rejects with `port_taken`. */
+  listen(host: string, port: number): Promise<{ host: string; port: number }> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      this.#server.listen(port, host, () => {
+        this.#sweep = setInterval(() => this.#closeIdle(Date.now()), SWEEP_MS).unref();
+        const address = this.#server.address();
+        resolve({ host, port: typeof address === 'object' && address ? address.port : port });
+      });
+    });
+  }
+
+  /** Ends everything at once. */
+  close(): Promise<void> {
+    clearInterval(this.#sweep);
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      for (const socket of [...this.#plain.keys(), ...this.#others.keys()]) socket.destroy();
+    });
+  }
+
+  #connected(socket: Socket): void {
+    const { handle, isMounted } = this.#options;
+    const connection = new PlainConnection(socket, {
+      keepAliveS: KEEP_ALIVE_S,
+      serves: (url) => !isMounted(url),
+      handle,
+      handOver: () => this.#toHttp(socket),
+    });
+    this.#plain.set(socket, connection);
+    socket.once('close', () => this.#plain.delete(socket));
+  }
+
+  #toHttp(socket: Socket): void {
+    this.#plain.delete(socket);
+    this.#others.set(socket, Date.now() + HEAD_TIMEOUT_MS);
+    socket.once('close', () => this.#others.delete(socket));
+    this.#http.emit('connection', socket);
+  }
+
+  #http1(req: IncomingMessage, res: ServerResponse): void {
+    const { socket } = req;
+    this.#others.set(socket, undefined);
+    res.once('close', () => {
+      if (this.#others.has(socket)) this.#others.set(socket, Date.now() + KEEP_ALIVE_S * 1000);
+    });
+    const { handle, handleHttp, isMounted } = this.#options;
+    if (isMounted(req.url ?? '')) handleHttp(req, res);
+    else handle(inboundOf(req), new HttpReply(res));
+  }
+
+  /** `node:http` watches connections of its own server only; these are this one's. */
+  #closeIdle(nowMs: number): void {
+    for (const [socket, { idleSinceMs }] of this.#plain) {
+      if (idleSinceMs !== undefined && nowMs - idleSinceMs > KEEP_ALIVE_S * 1000) socket.destroy();
+    }
+    for (const [socket, untilMs] of this.#others) {
+      if (untilMs !== undefined && nowMs > untilMs) socket.destroy();
+    }
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): MidswapError {
+  if (error.code === 'EADDRINUSE')
+    return new MidswapError('port_taken', `port ${port} on ${host} is taken by another program`, {
+      hint: 'choose another with --port, or leave it out for a free one',
+      cause: error,
+    });
+  return new MidswapError('port_taken', `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
+}
