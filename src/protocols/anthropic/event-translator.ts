@@ -12,6 +12,8 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A block of the upstream that was opened and not closed. */
 interface OpenBlock {
   readonly kind: 'text' | 'thinking' | 'tool' | 'raw';
+  /** The writer's name for a call: some upstreams give every block the same index. */
+  readonly key: unknown;
   /** Input that came whole with the start of a call; written at its end if no deltas came. */
   input: string | undefined;
 }
@@ -24,6 +26,8 @@ export class EventTranslator {
   readonly #answer: Answer;
   readonly #writer: MessageWriter;
   readonly #open = new Map<unknown, OpenBlock>();
+  /** Index of the block that was opened last: what comes without one belongs to it. */
+  #last: unknown = 0;
   #stopReason: string | undefined;
   #stopSequence: string | null = null;
   #delta: Fields = {};
@@ -42,7 +46,7 @@ export class EventTranslator {
   ) {
     this.#answer = answer;
     this.#writer = writer;
-    if (open) this.#open.set(open.index, { kind: open.kind, input: undefined });
+    if (open) this.#begin(open.index, open.kind, open.index);
   }
 
   /** One event. `name` is that of the `event:` line, which counts only where the data has no type. */
@@ -89,11 +93,11 @@ export class EventTranslator {
       case 'message_start':
         return this.#start(fields(event.message));
       case 'content_block_start':
-        return this.#blockStart(event.index ?? 0, fields(event.content_block));
+        return this.#blockStart(event.index ?? Symbol('block'), fields(event.content_block));
       case 'content_block_delta':
-        return this.#blockDelta(event.index ?? 0, fields(event.delta));
+        return this.#blockDelta(event.index ?? this.#last, fields(event.delta));
       case 'content_block_stop':
-        return this.#blockStop(event.index ?? 0);
+        return this.#blockStop(event.index ?? this.#last);
       case 'message_delta':
         return this.#messageDelta(event);
       case 'message_stop':
@@ -133,12 +137,12 @@ export class EventTranslator {
     for (const [key, open] of this.#open) if (key === index || open.input !== undefined) this.#blockStop(key);
     switch (block.type) {
       case 'text':
-        this.#open.set(index, { kind: 'text', input: undefined });
+        this.#begin(index, 'text');
         if (Array.isArray(block.citations) && block.citations.length > 0) this.#writer.openText(block);
         else this.#writer.text(text(block.text));
         return;
       case 'thinking':
-        this.#open.set(index, { kind: 'thinking', input: undefined });
+        this.#begin(index, 'thinking');
         if (text(block.thinking) === '') this.#writer.openThinking();
         else this.#writer.thinking(text(block.thinking));
         if (text(block.signature) !== '') this.#signature(text(block.signature));
@@ -150,41 +154,52 @@ export class EventTranslator {
       case 'tool_use': {
         const { type, id, name, input, ...rest } = block;
         const whole = typeof input === 'object' && input !== null && Object.keys(input).length > 0;
-        this.#open.set(index, {
-          kind: 'tool',
-          input: whole ? JSON.stringify(input) : typeof input === 'string' && input !== '' ? input : undefined,
-        });
-        this.#writer.tool(index, { id: text(id), name: text(name), block: rest });
+        const open = this.#begin(index, 'tool');
+        open.input = whole ? JSON.stringify(input) : typeof input === 'string' && input !== '' ? input : undefined;
+        this.#writer.tool(open.key, { id: text(id), name: text(name), block: rest });
         return;
       }
       default:
         if (typeof block.type !== 'string') throw new WriterMisuse('a block without a type');
-        this.#open.set(index, { kind: 'raw', input: undefined });
+        this.#begin(index, 'raw');
         this.#writer.openRaw(block);
     }
+  }
+
+  #begin(index: unknown, kind: OpenBlock['kind'], key: unknown = Symbol(kind)): OpenBlock {
+    const open: OpenBlock = { kind, key, input: undefined };
+    this.#open.set(index, open);
+    this.#last = index;
+    return open;
   }
 
   #blockDelta(index: unknown, delta: Fields): void {
     const open = this.#open.get(index);
     switch (delta.type) {
       case 'text_delta':
-        if (open === undefined) this.#open.set(index, { kind: 'text', input: undefined });
+        if (open === undefined) this.#begin(index, 'text');
         return this.#writer.text(text(delta.text));
       case 'thinking_delta':
       case 'reasoning_delta':
-        if (open === undefined) this.#open.set(index, { kind: 'thinking', input: undefined });
-        return this.#writer.thinking(text(delta.thinking ?? delta.reasoning ?? delta.text));
+        if (open?.kind === 'thinking') return this.#writer.moreThinking(thinkingOf(delta));
+        if (open === undefined) this.#begin(index, 'thinking');
+        return this.#writer.thinking(thinkingOf(delta));
       case 'signature_delta':
         return this.#signature(text(delta.signature));
       case 'input_json_delta':
         if (open?.kind === 'raw') return this.#writer.rawDelta(delta);
         if (open?.kind !== 'tool') throw new WriterMisuse('arguments without a tool call');
         open.input = undefined;
-        return this.#writer.toolArguments(index, text(delta.partial_json));
+        return this.#writer.toolArguments(open.key, text(delta.partial_json));
       default:
-        if (open !== undefined && this.#writer.openBlock !== undefined && typeof delta.type === 'string')
-          this.#writer.rawDelta(delta);
+        if (open !== undefined && this.#isForClient(delta, open.kind)) this.#writer.rawDelta(delta);
     }
+  }
+
+  /** Whether a delta that is not of the common ones fits into the open block: what no client knows is left out. */
+  #isForClient({ type }: Fields, kind: OpenBlock['kind']): boolean {
+    if (typeof type !== 'string' || this.#writer.openBlock !== kind) return false;
+    return this.#answer.genuine || kind === 'raw' || (kind === 'text' && type === 'citations_delta');
   }
 
   #signature(signature: string): void {
@@ -201,8 +216,8 @@ export class EventTranslator {
       if (this.#writer.openBlock === open.kind) this.#writer.closeBlock();
       return;
     }
-    if (open.input !== undefined) this.#writer.toolArguments(index, open.input);
-    this.#writer.toolDone(index);
+    if (open.input !== undefined) this.#writer.toolArguments(open.key, open.input);
+    this.#writer.toolDone(open.key);
   }
 
   #messageDelta(event: Fields): void {
@@ -254,6 +269,10 @@ function parsed(data: Buffer): Fields | undefined {
 
 function fields(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+function thinkingOf(delta: Fields): string {
+  return text(delta.thinking ?? delta.reasoning ?? delta.text);
 }
 
 function text(value: unknown): string {

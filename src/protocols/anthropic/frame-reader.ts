@@ -283,7 +283,8 @@ export class FrameReader {
     const reason = this.#stopReason ?? (hasTools ? 'tool_use' : null);
     this.#completed ||= reason !== null;
     const counted = typeof fields(usage).output_tokens === 'number';
-    if (reason === (delta.stop_reason ?? null) && counted && usage === event.usage) return;
+    const isUsable = delta === event.delta && counted && usage === event.usage;
+    if (reason === (delta.stop_reason ?? null) && isUsable) return;
     this.#replace('message_delta', {
       ...event,
       delta: { ...delta, stop_reason: reason, stop_sequence: delta.stop_sequence ?? null },

@@ -158,6 +158,12 @@ export class MessageWriter {
     this.#out.thinking(json);
   }
 
+  /** More text of the open thinking block, even behind its signature: some upstreams send that first. */
+  moreThinking(text: string): void {
+    if (this.#open === 'thinking' && text !== '') this.#out.thinking(escaped(text));
+    else this.thinking(text);
+  }
+
   /** Opens a thinking block that may stay without text (its text is withheld by the upstream). */
   openThinking(): void {
     this.#openPlain('thinking', '{"type":"thinking","thinking":"","signature":""}');
