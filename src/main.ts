@@ -109,6 +109,8 @@ async function createApp(): Promise<App> {
       return { config: configFile, secrets: secretsFile, env: envFile, state: stateDir() };
     },
     keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine),
+    clientLogin: async () =>
+      (await import('./launcher/login.ts')).findLogin(machine.env, machine.home, machine.platform),
     planChange: (change, variables) => planOwnChange(wiring, change, variables),
     readShared: async (file, text) => (await import('./config/profile-share.ts')).readShared(file, text),
     planImport: async (options) => (await import('./config/import/index.ts')).planImport({ ...machine, ...options }),
@@ -117,7 +119,7 @@ async function createApp(): Promise<App> {
     updateModels: async (text, source) =>
       (await import('./config/model-table.ts')).updateModelTable(stateDir(), text, source),
     originOf,
-    configSchema: async () => (await import('./config/schema.ts')).configJsonSchema(),
+    configSchema: async () => (await import('./config/json-schema.ts')).configJsonSchema(),
     isPlainCommand: async (args) => (await import('./launcher/claude-arguments.ts')).isPlainCommand(args),
     runPlainClient: async (args) => (await import('./launcher/launch.ts')).runPlainClaude({ args, ...wiring.client() }),
     launch: (options) => launch(wiring, options),
@@ -193,7 +195,7 @@ async function tryOnce(configuration: Configuration, given: string): Promise<Tri
 }
 
 async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
-  const [launcher, { findClaude }, { hasLogin }, { declareSession, mainTarget }, { CLAUDE_SLOT_MODELS }] =
+  const [launcher, { findClaude }, { findLogin }, { declareSession, mainTarget }, { CLAUDE_SLOT_MODELS }] =
     await Promise.all([
       import('./launcher/launch.ts'),
       import('./launcher/find-claude.ts'),
@@ -233,7 +235,7 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
           snapshot,
           target,
           dynamic,
-          hasLogin: hasLogin(env, home, platform),
+          hasLogin: findLogin(env, home, platform).found,
           familyModels: CLAUDE_SLOT_MODELS,
         }),
       },

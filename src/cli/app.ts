@@ -26,6 +26,8 @@ export interface App {
   configFiles(): Promise<Readonly<Record<'config' | 'secrets' | 'env' | 'state', string>>>;
   /** Keys that midswap keeps itself. */
   keyStore(): Promise<KeyStore>;
+  /** The client's own login, which a subscription is used by. */
+  clientLogin(): Promise<ClientLogin>;
   /**
    * A change to the user's file, worked out and not made. `variables` count as set in the environment. Throws
    * `config_invalid` when the result would not do.
@@ -130,6 +132,12 @@ export interface ImportPlan {
   }>;
 }
 
+/** Whether the client has a login, and where it is or would be. Never its value. */
+export interface ClientLogin {
+  readonly found: boolean;
+  readonly place: string;
+}
+
 /** Keys by name, in the keychain where there is one, else in a file. */
 export interface KeyStore {
   /** The file, whether or not it is there. */
@@ -175,7 +183,7 @@ export interface Configuration {
   ): Promise<{ readonly text: string; readonly data: unknown; readonly leftOut: readonly string[] }>;
   /** Every value that is set, with where it came from. */
   origins(): readonly { readonly key: string; readonly value: unknown; readonly origin: string }[];
-  /** Variables that hold a provider's keys, and which of them are set. Never a value. */
+  /** Variables that hold a provider's keys, and which of them are set, `.env` included. Never a value. */
   keys(): readonly {
     readonly provider: string;
     readonly wanted: readonly string[];

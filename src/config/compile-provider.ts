@@ -1,5 +1,5 @@
 import type { ModelRecord, ModelTable } from '../catalogue/models.ts';
-import type { CatalogueEntry } from '../catalogue/provider.ts';
+import { type CatalogueEntry, regionOfVariable } from '../catalogue/provider.ts';
 import { DEFAULT_QUIRKS, mergeQuirks, type PartialQuirks, quirksByKey } from '../catalogue/quirks.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Slot } from '../core/slot.ts';
@@ -25,7 +25,7 @@ export interface CompiledProvider {
   readonly problem: string | undefined;
   /** Model data of the configuration. */
   readonly table: ModelTable;
-  /** A provider needs a model of its own to be asked for; only Claude's own maker knows the client's names. */
+  /** A provider needs a model of its own to be asked for, unless it takes the names of the client. */
   readonly needsModel: boolean;
   /** The catalogue declares that it takes the client's own login, wherever the configuration has moved it. */
   readonly declaresLogin: boolean;
@@ -51,7 +51,8 @@ export function compileProvider(
 ): CompiledProvider | undefined {
   const raw = written?.raw ?? {};
   const path = written?.path ?? ['providers', id];
-  const endpoints = endpointsOf(id, entry, raw, path, remarks);
+  const region = raw.region ?? regionOfKey(entry, raw, given.secrets);
+  const endpoints = endpointsOf(id, entry, region === undefined ? raw : { ...raw, region }, path, remarks);
   const [first, ...others] = endpoints;
   if (!first) return undefined;
   const own = raw.quirks ? partialQuirks(raw.quirks) : undefined;
@@ -95,7 +96,7 @@ export function compileProvider(
     proxy: proxy && 'secret' in proxy ? proxy.secret : undefined,
     problem: missingBaseUrl(id, entry, raw) ?? missingProxy,
     table: raw.model_data ? { [id]: mapValues(raw.model_data, modelRecordOf) } : {},
-    needsModel: !quirks.anthropicGenuine,
+    needsModel: !quirks.anthropicGenuine && entry?.takesClientNames !== true,
     declaresLogin: entry?.quirks.acceptsClientLogin === true,
     quirksOf: (model) => {
       const special = model === undefined ? undefined : entry?.modelQuirks?.[model];
@@ -136,6 +137,17 @@ function defaultCredential(
   if (entry ? entry.keyVariables.length === 0 : isLocal) return { kind: 'none' };
   const variables = provider.keyVariables.join(' or ');
   return { kind: 'missing', reason: `no key: set ${variables}, or run "midswap keys set ${provider.id}"` };
+}
+
+/** A key of one region is of no use in another, and is not to be sent there: its variable says which one it is. */
+function regionOfKey(entry: CatalogueEntry | undefined, raw: RawProvider, secrets: Secrets): string | undefined {
+  if (!entry?.regions || raw.base_url !== undefined || raw.endpoints !== undefined) return undefined;
+  const [first] = raw.auth?.keys ?? [];
+  const variable =
+    first === undefined
+      ? entry.keyVariables.find((name) => secrets.variable([name]) !== undefined)
+      : /^env:(.+)$/.exec(first)?.[1];
+  return variable === undefined ? undefined : regionOfVariable(entry, variable);
 }
 
 function warnOfOpenTransport(endpoints: readonly Endpoint[], path: Path, remarks: Remarks): void {

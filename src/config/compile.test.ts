@@ -371,6 +371,33 @@ limits: { CORP: { rps: 0.5, concurrency: 2 } }
     expect(snapshot.targetFor('one', 'm').timeouts).toMatchObject({ firstByteMs: 0, idleMs: 0 });
   });
 
+  it('in the region to which its key belongs, unless something else is said', async () => {
+    const hostIn = async (config: string, env: Record<string, string>) => {
+      const { snapshot } = await loadText(config, env);
+      return new URL(snapshot.targetFor('glm', 'm').endpoint.baseUrl).host;
+    };
+    expect(await hostIn('', { ZAI_API_KEY: 'k' })).toBe('api.z.ai');
+    expect(await hostIn('providers: { glm: { auth: { keys: ["env:ZAI_API_KEY"] } } }', { ZAI_API_KEY: 'k' })).toBe(
+      'api.z.ai',
+    );
+    expect(await hostIn('', { ZHIPU_API_KEY: 'k', ZAI_API_KEY: 'k' })).toBe('open.bigmodel.cn');
+    expect(await hostIn('', {})).toBe('open.bigmodel.cn');
+    const proxy = 'providers: { glm: { endpoints: { anthropic-messages: { base_url: "https://glm.corp" } } } }';
+    expect(await hostIn(proxy, { ZAI_API_KEY: 'k' })).toBe('glm.corp');
+  });
+
+  it('by the names that the client asks for, where the catalogue says that any name will do', async () => {
+    const snapshot = await snapshotOf('');
+    const usable = [...snapshot.profiles.values()].filter(({ unusable }) => unusable === undefined);
+    const takers = PROVIDERS.filter(
+      ({ takesClientNames, keyVariables }) => takesClientNames && keyVariables.length === 0,
+    ).map(({ id }) => id);
+    expect(takers.length).toBeGreaterThan(0);
+    expect(usable.map(({ name }) => name)).toEqual(expect.arrayContaining(takers));
+    for (const id of takers) expect(resolveReference(snapshot, id).target.model).toBeUndefined();
+    expect(snapshot.profiles.get('ollama')?.unusable).toMatch(/^no model/);
+  });
+
   it('under another of its names', async () => {
     const entry = PROVIDERS.find(({ aliases, keyVariables }) => (aliases?.length ?? 0) > 0 && keyVariables.length > 0);
     const alias = entry?.aliases?.find((name) => name !== 'claude') as string;

@@ -62,6 +62,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
   /** Where the value at a path came from; the path as a list or with dots. */
   originOf(path: Path | string): string;
+  /** Whether a variable for a key is set, in the environment or the user's own `.env`. */
+  hasVariable(name: string): boolean;
   /** Every value that is set, with its origin; secrets masked. */
   values(): readonly OriginatedValue[];
 }
@@ -133,6 +135,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     signs,
     warnings,
     originOf: (path) => originOf(layers, typeof path === 'string' ? path.split('.') : path),
+    hasVariable: (name) => secrets.variable([name]) !== undefined,
     values: () => originatedValues(layers),
   };
 }

@@ -23,7 +23,7 @@ export interface OpenConfiguration extends Pick<LoadedConfig, 'snapshot' | 'file
     names: readonly string[],
   ): Promise<{ readonly text: string; readonly data: unknown; readonly leftOut: readonly string[] }>;
   origins(): ReturnType<LoadedConfig['values']>;
-  /** Variables that hold a provider's keys, and which of them are set. Never a value. */
+  /** Variables that hold a provider's keys, and which of them are set, `.env` included. Never a value. */
   keys(): readonly {
     readonly provider: string;
     readonly wanted: readonly string[];
@@ -60,7 +60,7 @@ export async function openConfiguration(options: LoadOptions): Promise<OpenConfi
       [...snapshot.providers.values()].map(({ id, keyVariables }) => ({
         provider: id,
         wanted: keyVariables,
-        found: keyVariables.filter((name) => options.env[name]),
+        found: keyVariables.filter((name) => loaded.hasVariable(name)),
       })),
   };
 }

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isSet, readGivenSettings, readUserSettings } from './client-settings.ts';
-import { hasLogin } from './login.ts';
 
 let root = '';
 beforeEach(() => {
@@ -73,18 +72,5 @@ describe('what --settings was given', () => {
     } catch (thrown) {
       expect(String(thrown)).not.toContain('my-secret');
     }
-  });
-});
-
-describe('a login of the client', () => {
-  it.each([
-    ['none', {}, {}, false],
-    ['a token', {}, { CLAUDE_CODE_OAUTH_TOKEN: 't' }, true],
-    ['a file', { 'home/.claude/.credentials.json': '{}' }, {}, true],
-    ['an account of which the keychain has the login', { 'home/.claude.json': '{"oauthAccount": {"a":1}}' }, {}, true],
-    ['a state without account', { 'home/.claude.json': '{"x":1}' }, {}, false],
-  ])('%s', (_, files, env, expected) => {
-    for (const [path, content] of Object.entries(files)) write(path, content);
-    expect(hasLogin(env, join(root, 'home'), 'darwin')).toBe(expected);
   });
 });

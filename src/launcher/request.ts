@@ -43,7 +43,7 @@ export interface LaunchSession {
   readonly url: string;
   /**
    * The client is to use its own login: no credential variable is set. To be set for a subscription profile, and for
-   * every dynamic session that may come to one when `hasLogin` says that there is a login.
+   * every dynamic session that may come to one when `findLogin` says that there is one.
    */
   readonly subscription: boolean;
   readonly dynamic: boolean;

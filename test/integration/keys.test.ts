@@ -1,7 +1,8 @@
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandLine } from '../support/command-line.ts';
+import { writeFiles } from '../support/temp-home.ts';
 
 const KEY = 'the-secret-value-0123456789';
 
@@ -27,6 +28,24 @@ describe('keys', { timeout: 60_000 }, () => {
     expect(await run(['keys', 'remove', 'deepseek'])).toMatchObject({ code: 0 });
     expect(read('secrets.yaml')).not.toContain(KEY);
     expect(await run(['keys', 'remove', 'deepseek'])).toMatchObject({ code: 66, stdout: '' });
+  });
+
+  it('that stand in .env count everywhere, and are told apart from those of the environment', async () => {
+    const { run, home } = commandLine();
+    writeFiles(join(home, 'midswap'), { '.env': `export GROQ_API_KEY="${KEY}"\n` });
+    chmodSync(join(home, 'midswap', '.env'), 0o600);
+    const results = [
+      await run(['providers']),
+      await run(['doctor']),
+      await run(['keys']),
+      await run(['keys', 'set', 'groq'], { stdin: KEY }),
+    ];
+    expect(results[0]?.stdout).toMatch(/^groq .* GROQ_API_KEY$/m);
+    expect(results[1]?.stdout).toMatch(/^ok +keys +set: GROQ_API_KEY$/m);
+    expect(results[1]?.stdout).toMatch(/^ok +profiles .*\bgroq\b/m);
+    expect(results[2]?.stdout).toMatch(/^groq +\S+\.env: GROQ_API_KEY$/m);
+    expect(results[3]?.stderr).toContain('GROQ_API_KEY is set in the environment or in .env and goes before it');
+    for (const { stdout, stderr } of results) expect(stdout + stderr).not.toContain(KEY);
   });
 
   it('go by any name of a provider, and by names that the configuration refers to', async () => {

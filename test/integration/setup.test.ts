@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { commandLine } from '../support/command-line.ts';
-import { listFiles } from '../support/temp-home.ts';
+import { listFiles, writeFiles } from '../support/temp-home.ts';
 
 const KEY = 'the-right-key-0123456789';
 
@@ -71,12 +71,24 @@ describe('the first run', { timeout: 60_000 }, () => {
     expect(read('config.yaml')).toContain('default_profile: sandbox');
   });
 
-  it('with the client’s own login writes that choice and asks for no key', async () => {
-    const { run, read } = commandLine();
-    const result = await run(['setup'], { stdin: lines('', 'y', 'y') });
-    expect([result.code, result.stderr]).toEqual([0, '']);
-    expect(read('config.yaml')).toContain('default_profile: subscription');
-  });
+  it.each([
+    [true, /Your Claude login: found in \S+\.credentials\.json\n[\s\S]*\nReady\. Start Claude Code with: midswap\n$/],
+    [
+      false,
+      /Your Claude login: none found in \S+; log in with: claude \/login\n[\s\S]*\nFirst log in with: claude \/login\. Then start/,
+    ],
+  ])(
+    'with the client’s own login writes that choice, asks for no key and tells whether it is there: %s',
+    async (has, told) => {
+      const { run, read, home } = commandLine();
+      if (has) writeFiles(home, { '.claude/.credentials.json': `{"claudeAiOauth":{"accessToken":"${KEY}"}}` });
+      const result = await run(['setup'], { stdin: lines('', 'y', 'y') });
+      expect([result.code, result.stderr]).toEqual([0, '']);
+      expect(result.stdout).toMatch(told);
+      expect(result.stdout).not.toContain(KEY);
+      expect(read('config.yaml')).toContain('default_profile: subscription');
+    },
+  );
 
   it.each([
     ['breaks off where the answers end', lines('sandbox'), 64],

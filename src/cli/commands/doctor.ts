@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { discover } from '../../control/discovery.ts';
 import { asMidswapError } from '../../core/errors.ts';
-import type { App, Configuration } from '../app.ts';
+import type { App, ClientLogin, Configuration } from '../app.ts';
 import { type ClientSettings, readClientSettings, removeSavedModel } from '../client-settings.ts';
 import type { Output } from '../output.ts';
+import { describeLogin, LOGIN_HINT, whyNotReady } from '../readiness.ts';
 
 interface Finding {
   readonly check: string;
@@ -71,7 +72,8 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
     return [{ check: 'configuration', state: 'fault', detail: message, ...(hint !== undefined && { hint }) }];
   }
   const { file, snapshot, warnings } = configuration;
-  const usable = [...snapshot.profiles.values()].filter(({ unusable }) => unusable === undefined);
+  const login = await app.clientLogin();
+  const usable = [...snapshot.profiles.values()].filter((profile) => whyNotReady(profile, login) === undefined);
   const set = configuration.keys().flatMap(({ found }) => found);
   const kept = (await (await app.keyStore()).list()).map(({ name }) => name);
   const byDefault = snapshot.settings.defaultProfile;
@@ -90,10 +92,11 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
         .concat(kept.length > 0 ? `kept here: ${kept.join(', ')}` : [])
         .join('; '),
     },
+    checkLogin(login, defaultProfile?.auth === 'subscription'),
     {
       check: 'profiles',
       state: usable.length > 0 ? 'ok' : 'fault',
-      detail: `${usable.length} of ${snapshot.profiles.size} can be used`,
+      detail: `${usable.length} of ${snapshot.profiles.size} can be used: ${usable.map(({ name }) => name).join(', ')}`,
     },
     ...(defaultProfile?.unusable === undefined
       ? []
@@ -105,6 +108,18 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
           } as const,
         ]),
   ];
+}
+
+/** The client's own login is missed only by who wants to use it. */
+function checkLogin(login: ClientLogin, isWanted: boolean): Finding {
+  const { found, place } = login;
+  if (found || isWanted)
+    return { check: 'claude login', state: found ? 'ok' : 'warning', detail: describeLogin(login) };
+  return {
+    check: 'claude login',
+    state: 'ok',
+    detail: `none found in ${place}; a subscription needs one: ${LOGIN_HINT}`,
+  };
 }
 
 function checkClientSettings(settings: ClientSettings): Finding[] {

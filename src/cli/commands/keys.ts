@@ -46,8 +46,8 @@ async function set(app: App, out: Output, given: string | undefined, more: reado
   if (out.json) out.data({ name, kept });
   else out.line(`the key "${name}" is kept in ${place}`);
   const provider = configuration?.snapshot.providers.get(name);
-  const before = provider?.keyVariables.find((variable) => app.machine.env[variable]);
-  if (before !== undefined) out.note(`midswap: ${before} is set in the environment and goes before it`);
+  const before = configuration?.keys().find((entry) => entry.provider === name)?.found[0];
+  if (before !== undefined) out.note(`midswap: ${before} is set in the environment or in .env and goes before it`);
   if (configuration && !provider) out.note(`midswap: no provider is called "${name}": refer to it as keychain:${name}`);
   return 0;
 }

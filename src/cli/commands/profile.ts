@@ -3,9 +3,10 @@ import type { ProfileInfo } from '../../control/contract.ts';
 import { describeTokens, mainSlot } from '../../control/wording.ts';
 import { MidswapError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
-import type { App } from '../app.ts';
+import type { App, ClientLogin } from '../app.ts';
 import type { Options } from '../commands.ts';
 import type { Output } from '../output.ts';
+import { whyNotReady } from '../readiness.ts';
 
 /** `profile list | show NAME | add NAME ... | remove NAME | test [NAME] | export [NAME...] | import FILE` */
 export async function profile(app: App, out: Output, words: readonly string[], flags: Options): Promise<number> {
@@ -30,8 +31,8 @@ export async function profile(app: App, out: Output, words: readonly string[], f
 }
 
 async function look(app: App, out: Output, action: string | undefined, name: string | undefined): Promise<number> {
-  const { snapshot } = await app.configuration();
-  const profiles = listProfiles(snapshot);
+  const [{ snapshot }, login] = await Promise.all([app.configuration(), app.clientLogin()]);
+  const profiles = listProfiles(snapshot).map((one) => withLogin(one, login));
   if (action === undefined || action === 'list') {
     return list(out, profiles, listAliases(snapshot), snapshot.settings.defaultProfile);
   }
@@ -48,6 +49,14 @@ async function look(app: App, out: Output, action: string | undefined, name: str
   throw new MidswapError('unknown_reference', `there is no profile "${name}"`, {
     hint: near === undefined ? 'See: midswap profile list' : `Did you mean ${near}?`,
   });
+}
+
+/** The profile as it is for this user: one that goes by the client's login is of no use without. */
+function withLogin(profile: ProfileInfo, login: ClientLogin): ProfileInfo {
+  return {
+    ...profile,
+    unusable: whyNotReady({ ...profile, unusable: profile.unusable ?? undefined }, login) ?? null,
+  };
 }
 
 function list(

@@ -1,9 +1,10 @@
-import type { App } from '../app.ts';
+import type { App, ClientLogin } from '../app.ts';
 import type { Output } from '../output.ts';
+import { describeLogin } from '../readiness.ts';
 
 /** `providers`: every provider with its endpoints and the variables it takes a key from. */
 export async function providers(app: App, out: Output): Promise<number> {
-  const configuration = await app.configuration();
+  const [configuration, login] = await Promise.all([app.configuration(), app.clientLogin()]);
   const keys = new Map(configuration.keys().map((entry) => [entry.provider, entry]));
   const rows = [...configuration.snapshot.providers.values()].map((provider) => ({
     id: provider.id,
@@ -11,6 +12,7 @@ export async function providers(app: App, out: Output): Promise<number> {
     endpoints: provider.endpoints.map(({ protocol, baseUrl }) => ({ protocol, baseUrl })),
     keyVariables: keys.get(provider.id)?.wanted ?? provider.keyVariables,
     keysFound: keys.get(provider.id)?.found ?? [],
+    login: provider.quirks.acceptsClientLogin ? login : null,
     docs: provider.docs ?? null,
   }));
   if (out.json) {
@@ -23,13 +25,27 @@ export async function providers(app: App, out: Output): Promise<number> {
       row.id,
       [...new Set(row.endpoints.map(({ protocol }) => protocol))].join(', '),
       row.endpoints[0]?.baseUrl ?? '-',
-      describeKey(out, row.keyVariables, row.keysFound),
+      describeKey(out, row),
     ]),
   );
   return 0;
 }
 
-function describeKey(out: Output, wanted: readonly string[], found: readonly string[]): string {
-  if (found.length > 0) return out.paint('green', found.join(', '));
-  return wanted.length === 0 ? 'none needed' : out.paint('dim', `not set: ${wanted.join(' or ')}`);
+function describeKey(
+  out: Output,
+  row: {
+    readonly keyVariables: readonly string[];
+    readonly keysFound: readonly string[];
+    readonly login: ClientLogin | null;
+  },
+): string {
+  const { keyVariables, keysFound, login } = row;
+  const key =
+    keysFound.length > 0
+      ? out.paint('green', keysFound.join(', '))
+      : keyVariables.length === 0
+        ? 'none needed'
+        : out.paint('dim', `not set: ${keyVariables.join(' or ')}`);
+  if (login === null) return key;
+  return `${key}; ${out.paint(login.found ? 'green' : 'dim', `your Claude login: ${describeLogin(login)}`)}`;
 }

@@ -1,7 +1,8 @@
 import { MidswapError } from '../../core/errors.ts';
-import type { App, Configuration, PlannedChange } from '../app.ts';
+import type { App, ClientLogin, Configuration, PlannedChange } from '../app.ts';
 import type { Output } from '../output.ts';
 import { type Choice, openQuestions, type Questions } from '../questions.ts';
+import { describeLogin, LOGIN_HINT } from '../readiness.ts';
 import { printDiff } from '../text-diff.ts';
 import { modelList } from './models.ts';
 
@@ -25,10 +26,11 @@ export async function setup(app: App, out: Output): Promise<number> {
   const questions = openQuestions(app);
   try {
     await greet(app, say);
-    const configuration = await app.configuration();
-    const provider = await chooseProvider(configuration, questions);
+    const [configuration, clientLogin] = await Promise.all([app.configuration(), app.clientLogin()]);
+    const provider = await chooseProvider(configuration, clientLogin, questions);
     const login = loginProfile(configuration);
     const isLogin = login !== undefined && provider === login;
+    if (isLogin) say(`Your Claude login: ${describeLogin(clientLogin)}`);
     const answers = isLogin ? undefined : await askForProvider(app, configuration, questions, provider, say);
     const name = isLogin ? login : await questions.text('Name of the profile', provider);
     const byDefault = await questions.agree(`Start sessions with "${name}" when none is named?`, true);
@@ -36,7 +38,10 @@ export async function setup(app: App, out: Output): Promise<number> {
     if (answers) await tryOut(app, questions, change, name, say);
     const written = await write(app, out, questions, change, answers, say);
     if (out.json) out.data({ profile: name, file: change.file, changed: written });
-    say(`Ready. Start Claude Code with: midswap${byDefault ? '' : ` ${name}`}`);
+    const isReady = !isLogin || clientLogin.found;
+    say(
+      `${isReady ? 'Ready. Start' : `First ${LOGIN_HINT}. Then start`} Claude Code with: midswap${byDefault ? '' : ` ${name}`}`,
+    );
     return 0;
   } finally {
     questions.close();
@@ -54,7 +59,11 @@ async function greet(app: App, say: (text?: string) => void): Promise<void> {
 }
 
 /** The client's own login, then what is ready, then everything else. */
-async function chooseProvider(configuration: Configuration, questions: Questions): Promise<string> {
+async function chooseProvider(
+  configuration: Configuration,
+  clientLogin: ClientLogin,
+  questions: Questions,
+): Promise<string> {
   const { snapshot } = configuration;
   const login = loginProfile(configuration);
   const providers = [...snapshot.providers.values()].map(({ id, name, endpoints }) => {
@@ -64,7 +73,8 @@ async function chooseProvider(configuration: Configuration, questions: Questions
     const rank = isLocal ? 2 : kind === 'keys' ? 0 : 1;
     return { value: id, label: name, rank, ...(hint !== undefined && { hint }) };
   });
-  const own: Choice[] = login === undefined ? [] : [{ value: login, label: 'Your own Claude login', hint: 'no key' }];
+  const hint = clientLogin.found ? 'found, no key needed' : `none found; ${LOGIN_HINT}`;
+  const own: Choice[] = login === undefined ? [] : [{ value: login, label: 'Your own Claude login', hint }];
   const sorted = providers.toSorted((a, b) => a.rank - b.rank).map(({ rank: _, ...choice }) => choice);
   const first = providers.find(({ rank }) => rank === 0)?.value ?? login;
   return questions.choose('Which provider?', [...own, ...sorted], first);
