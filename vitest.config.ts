@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['test/real-client/**', '**/node_modules/**'],
-    globalSetup: ['test/support/guard-home.ts'],
+    globalSetup: ['test/support/guard-home.ts', 'test/support/guard-leftovers.ts'],
     pool: 'threads',
     isolate: false,
     testTimeout: 15_000,

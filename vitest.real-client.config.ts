@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/real-client/**/*.test.ts'],
-    globalSetup: ['test/support/guard-home.ts', 'test/support/install-real-client.ts'],
+    globalSetup: [
+      'test/support/guard-home.ts',
+      'test/support/guard-leftovers.ts',
+      'test/support/install-real-client.ts',
+    ],
     pool: 'threads',
     maxWorkers: 2,
     testTimeout: 60_000,

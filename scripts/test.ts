@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PROJECT_ROOT } from './layers.ts';
+import { runLimited } from './limited-run.ts';
 import { formatTotals, readTotals, sumTotals, type Totals } from './totals.ts';
 
 /**
@@ -20,6 +20,9 @@ const RUNS: Readonly<Record<string, Run>> = {
   'real-bundle': { argv: ['node', ...REAL_CLIENT, 'headless'], program: 'dist/main.js' },
   'real-binary': { argv: ['node', ...REAL_CLIENT, 'headless', 'switching'], program: 'dist/midswap' },
 };
+
+/** Many times what a run takes: one that hangs has to end too. */
+const RUN_LIMIT_MS = 30 * 60_000;
 
 interface Run {
   readonly argv: readonly [string, ...string[]];
@@ -47,23 +50,15 @@ async function runSuite(name: string): Promise<Totals> {
   console.log(`\n--- ${name}`);
   const report = join(reports, `${name}.json`);
   const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await run(
-    join(PROJECT_ROOT, 'node_modules', '.bin', runtime),
-    [...args, ...reporters, ...passedOn],
-    suite.program,
-  );
+  // One of an earlier run must not speak for this one.
+  rmSync(report, { force: true });
+  const program = join(PROJECT_ROOT, 'node_modules', '.bin', runtime);
+  const env = { ...process.env, ...(suite.program !== undefined && { MIDSWAP_TEST_PROGRAM: suite.program }) };
+  const code = await runLimited(program, [...args, ...reporters, ...passedOn], {
+    cwd: PROJECT_ROOT,
+    env,
+    limitMs: RUN_LIMIT_MS,
+  });
   writeFileSync(join(reports, `${name}.exit`), String(code));
   return readTotals(report, code);
-}
-
-function run(runtime: string, args: readonly string[], program: string | undefined): Promise<number> {
-  const env = program === undefined ? process.env : { ...process.env, MIDSWAP_TEST_PROGRAM: program };
-  return new Promise((resolve) => {
-    const child = spawn(runtime, args, { cwd: PROJECT_ROOT, stdio: ['ignore', 'inherit', 'inherit'], env });
-    child.on('error', (fault) => {
-      console.error(`${runtime}: ${fault.message}`);
-      resolve(127);
-    });
-    child.on('close', (code, signal) => resolve(code ?? (signal ? 128 : 1)));
-  });
 }

@@ -19,11 +19,21 @@ interface Report {
 
 /**
  * The numbers of one run from its JSON report and exit code. A file that could not be loaded has no test that failed,
- * and neither has a fault outside of all tests: each counts as one failure, so that no broken run looks whole.
+ * and neither has a fault outside of all tests: each counts as one failure, and so does a report that is missing or
+ * breaks off, so that no broken run looks whole.
  */
 export function readTotals(reportPath: string, exitCode: number): Totals {
-  if (!existsSync(reportPath)) return { passed: 0, failed: 1, skipped: 0 };
-  return totalsOf(JSON.parse(readFileSync(reportPath, 'utf8')) as Report, exitCode);
+  const report = readReport(reportPath);
+  return report === undefined ? { passed: 0, failed: 1, skipped: 0 } : totalsOf(report, exitCode);
+}
+
+function readReport(path: string): Report | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
 }
 
 export function totalsOf(report: Report, exitCode: number): Totals {

@@ -1,6 +1,8 @@
 import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { installCached } from './cached-install.ts';
+import { awaitEndOf } from './leftovers.ts';
 import { tempDir, writeFiles } from './temp-home.ts';
 
 /** The client that the tests are written against. */
@@ -41,9 +43,20 @@ export interface HomeOptions {
   readonly credentials?: Readonly<Record<string, unknown>>;
 }
 
-/** A throw-away home and project in which the client asks no first-time questions. */
+/** What was asked to end may take this long: closing a session drains what runs. */
+const END_LIMIT_MS = 10_000;
+
+/**
+ * A throw-away home and project in which the client asks no first-time questions. The test fails if something still
+ * runs in it when the test is over.
+ */
 export function clientHome(options: HomeOptions = {}): ClientHome {
   const root = tempDir();
+  // What runs would write into the home while, and after, it is removed.
+  onTestFinished(async () => {
+    const left = await awaitEndOf(root, END_LIMIT_MS);
+    if (left.length > 0) throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`);
+  });
   const home = join(root, 'home');
   const cwd = join(root, 'project');
   writeFiles(root, { 'home/.claude/.keep': '', 'project/README.md': 'a project\n' });

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
+import { tempDir } from './temp-home.ts';
 
 const run = promisify(execFile);
 
@@ -29,7 +29,7 @@ export class Terminal {
   }
 
   static async open(argv: readonly string[], options: TerminalOptions): Promise<Terminal> {
-    const dir = mkdtempSync(join(tmpdir(), 'midswap-tmux-'));
+    const dir = tempDir('midswap-tmux');
     const config = join(dir, 'tmux.conf');
     writeFileSync(config, 'set -g remain-on-exit on\nset -g status off\nset -g escape-time 0\n');
     const terminal = new Terminal(join(dir, 's'), options.env);
