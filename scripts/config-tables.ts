@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { QUIRK_TABLE } from '../src/catalogue/quirks.ts';
 import { BUILT_IN } from '../src/config/compile.ts';
 import { OVERRIDES } from '../src/config/environment.ts';
-import { configJsonSchema } from '../src/config/schema.ts';
+import { configJsonSchema } from '../src/config/json-schema.ts';
 import { SLOTS } from '../src/core/slot.ts';
 
 /** The part of JSON Schema that the configuration's schema uses. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CONFIGURATION_PAGE, withTables } from '../scripts/config-tables.ts';
 import { testMachine } from '../src/config/config.fixture.ts';
-import { configJsonSchema } from '../src/config/schema.ts';
+import { configJsonSchema } from '../src/config/json-schema.ts';
 
 const page = readFileSync(CONFIGURATION_PAGE, 'utf8');
 const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text as string);

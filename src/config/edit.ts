@@ -4,6 +4,7 @@ import { configInvalid } from './faults.ts';
 import { parseSource, readRegularFile } from './read-source.ts';
 import type { Path, Source } from './source.ts';
 import { plainValue } from './source.ts';
+import { checkShape } from './validate.ts';
 import { writePrivateFile } from './write-file.ts';
 
 /** Changes one file is subjected to, in order. A value is what YAML can hold. */
@@ -77,14 +78,13 @@ const MEANWHILE = new MidswapError('cannot_write', 'the configuration file is be
 /** Puts the schema beside a file that refers to it, when it is not there or of another version. */
 export async function writeSchemaFor(file: string, text: string, platform: string): Promise<void> {
   if (!text.includes(`$schema=./${SCHEMA_FILE}`) || basename(file) === SCHEMA_FILE) return;
-  const { configJsonSchema } = await import('./schema.ts');
+  const { configJsonSchema } = await import('./json-schema.ts');
   const schema = `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
   const schemaFile = join(dirname(file), SCHEMA_FILE);
   if (readRegularFile(schemaFile, LIMIT, platform)?.text !== schema) writePrivateFile(schemaFile, schema);
 }
 
 async function check(source: Source): Promise<void> {
-  const { checkShape } = await import('./validate.ts');
   const [first, ...others] = checkShape(source).faults;
   if (first) throw configInvalid([first, ...others]);
 }

@@ -27,6 +27,7 @@ import type { Remark } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
 import { type OpenSecrets, openSecrets } from './secrets.ts';
 import { type Path, positionOf, type Source } from './source.ts';
+import { checkShape } from './validate.ts';
 
 export interface LoadOptions extends Machine {
   /** Where the session runs; without it no project file is looked for. */
@@ -218,7 +219,7 @@ async function projectLayer(
     const known = { profiles: new Set(profiles.keys()), aliases: new Set(aliases.keys()) };
     const [first, ...others] = checkProject(source, known);
     if (first) throw configInvalid([first, ...others]);
-    return await layerOfSource(source);
+    return layerOfSource(source);
   } catch (error) {
     if (!(error instanceof MidswapError)) throw error;
     const faults = faultsOf(error).map(faultText);
@@ -229,8 +230,7 @@ async function projectLayer(
   }
 }
 
-async function layerOfSource(source: Source): Promise<Layer> {
-  const { checkShape } = await import('./validate.ts');
+function layerOfSource(source: Source): Layer {
   const { config, faults } = checkShape(source);
   const [first, ...others] = faults;
   if (first) throw configInvalid([first, ...others]);

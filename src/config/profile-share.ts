@@ -6,6 +6,7 @@ import { parseSource } from './read-source.ts';
 import type { RawProfile, RawProvider } from './schema.ts';
 import { isSecretReference } from './secrets.ts';
 import { type Path, plainValue } from './source.ts';
+import { checkShape } from './validate.ts';
 
 /** Profiles with the providers of the user's own that they need, for somebody else. */
 export interface SharedProfiles {
@@ -57,7 +58,6 @@ export async function readShared(
   text: string,
 ): Promise<readonly { readonly path: Path; readonly value: unknown }[]> {
   const source = await parseSource(file, text);
-  const { checkShape } = await import('./validate.ts');
   const [first, ...others] = checkShape(source).faults;
   if (first) throw configInvalid([first, ...others]);
   const document = plainValue(source.root);

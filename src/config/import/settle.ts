@@ -1,9 +1,10 @@
 import { Secret } from '../../core/secret.ts';
+import { checkValue } from '../check-shape.ts';
 import { BUILT_IN, compileConfig } from '../compile.ts';
 import { pathText } from '../faults.ts';
 import { mergeLayers } from '../layers.ts';
 import type { Remark } from '../remarks.ts';
-import { configSchema, type RawConfig } from '../schema.ts';
+import { configShape, type RawConfig } from '../schema.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Path } from '../source.ts';
 import type { Imported, ImportNote } from './rival.ts';
@@ -47,13 +48,11 @@ function neededSecrets(
 
 /** What keeps it from being a valid configuration, with the path of each. */
 export function faultsOf(config: RawConfig): readonly Pick<Remark, 'path' | 'what'>[] {
-  const parsed = configSchema.safeParse(config);
-  if (!parsed.success) {
-    return parsed.error.issues.map(({ path, message }) => ({ path: path as Path, what: message }));
-  }
+  const { value, faults } = checkValue(configShape, config);
+  if (faults.length > 0) return faults;
   const merged = mergeLayers([
     { source: 'built in', config: BUILT_IN, position: () => undefined },
-    { source: 'import', config: parsed.data, position: () => undefined },
+    { source: 'import', config: value, position: () => undefined },
   ]);
   return compileConfig({ config: merged, secrets: EVERY_KEY, version: 1 }).faults;
 }
