@@ -133,7 +133,7 @@ export const COMMANDS: readonly Command[] = [
       ['--model <name>', 'with add: model for every slot that has none of its own'],
       ...SLOTS.map((slot) => [`--${slot} <model>`, `with add: model of the ${slot} slot`] as const),
       ['--base-url <url>', 'with add: a provider of your own at this address'],
-      ['--protocol <id>', 'with --base-url: anthropic-messages or openai-chat'],
+      ['--protocol <protocol>', 'with --base-url: anthropic-messages or openai-chat'],
       ['--auth <kind>', 'with add: subscription, key or none'],
       ['--fallback <names>', 'with add: where to move on to, separated by commas'],
       ['--description <text>', 'with add: for people'],
@@ -279,7 +279,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'completions',
     args: '[shell]',
-    summary: 'the script that completes commands, flags and profiles: bash, zsh, fish, powershell',
+    summary: 'the script that completes midswap and mclaude: commands, flags, profiles and those of claude',
     examples: ['completions bash >> ~/.bashrc', 'completions zsh > ~/.zfunc/_midswap', 'completions fish | source'],
     run: async (app, out, [shell]) => (await import('./commands/completions.ts')).completions(app, out, shell),
   },

@@ -30,6 +30,24 @@ const MAYBE_VALUE = new Set(
 );
 const BACKGROUND = new Set(['--bg', '--background']);
 const PRINT = new Set(['-p', '--print']);
+/** Long options without a value that are not in the sets above. */
+const SWITCHES =
+  '--allow-dangerously-skip-permissions --ax-screen-reader --bare --brief --chrome --continue --dangerously-skip-permissions --disable-slash-commands --exclude-dynamic-system-prompt-sections --fork-session --forward-subagent-text --ide --include-hook-events --include-partial-messages --no-chrome --no-session-persistence --replay-user-messages --restricted --safe-mode --strict-mcp-config --tmux --verbose'.split(
+    ' ',
+  );
+/** Options whose values are known words. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  '--effort': ['low', 'medium', 'high', 'xhigh', 'max'],
+  '--input-format': ['text', 'stream-json'],
+  '--model': ['opus', 'sonnet', 'haiku', 'fable'],
+  '--output-format': ['text', 'json', 'stream-json'],
+  '--permission-mode': ['acceptEdits', 'auto', 'bypassPermissions', 'manual', 'dontAsk', 'plan'],
+};
+
+const LONG_OPTIONS = [PLAIN_FLAGS, ONE_VALUE, MANY_VALUES, MAYBE_VALUE, BACKGROUND, PRINT, SWITCHES]
+  .flatMap((names) => [...names])
+  .filter((name) => name.startsWith('--'))
+  .toSorted();
 
 /** One word of the client's arguments, as the client would take it. */
 interface Word {
@@ -43,6 +61,21 @@ export function isPlainCommand(args: readonly string[]): boolean {
   if (words.some(({ kind, text }) => kind === 'option' && PLAIN_FLAGS.has(nameOf(text)))) return true;
   const first = words.find(({ kind }) => kind === 'operand');
   return first !== undefined && COMMANDS.has(first.text);
+}
+
+/**
+ * What may stand at the end of the client's arguments, where `before` are those that are typed already: its commands as
+ * the first word, its options where one is begun. Empty where it is the user's to say: a prompt, a file.
+ */
+export function nextWords(before: readonly string[], typed: string): readonly string[] {
+  const last = before.at(-1) ?? '';
+  if (CHOICES[last]) return CHOICES[last];
+  const words = readWords(before);
+  if (ONE_VALUE.has(last) || before.includes('--')) return [];
+  const operand = words.find(({ kind }) => kind === 'operand');
+  if (operand && COMMANDS.has(operand.text)) return [];
+  if (typed.startsWith('-')) return LONG_OPTIONS;
+  return before.length === 0 ? [...COMMANDS] : [];
 }
 
 /** Whether the client answers one prompt and ends. */

@@ -9,6 +9,9 @@ export interface CommandLine {
   readonly home: string;
   /** `config.yaml` of the user. */
   readonly file: string;
+  /** What `run` puts before its arguments, and the environment in which it runs. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   run(args: readonly string[], more?: { env?: Record<string, string>; stdin?: string }): Promise<CommandResult>;
   /** A file below midswap's folder as text. */
   read(name: string): string;
@@ -36,6 +39,8 @@ export function commandLine(config?: string): CommandLine {
   return {
     home,
     file: join(home, 'midswap', 'config.yaml'),
+    argv,
+    env,
     run: (args, more = {}) =>
       runCommand([...argv, ...args], {
         cwd: home,
