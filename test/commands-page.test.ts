@@ -38,3 +38,9 @@ it('every example of a command begins with its name', () => {
     for (const line of examples) expect(line.split(' ')[0]).toBe(name);
   }
 });
+
+it('one flag says everywhere that what is there may be written over', () => {
+  const flags = COMMANDS.flatMap(({ options = [] }) => options.filter(([, does]) => /writes? over|replace/.test(does)));
+  expect(flags.length).toBeGreaterThan(2);
+  expect(new Set(flags.map(([name]) => name))).toEqual(new Set(['--force']));
+});

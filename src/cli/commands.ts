@@ -138,7 +138,7 @@ export const COMMANDS: readonly Command[] = [
       ['--fallback <names>', 'with add: where to move on to, separated by commas'],
       ['--description <text>', 'with add: for people'],
       ['--default', 'with add: make it the profile of sessions that name none'],
-      ['--replace', 'with add and import: write over what is there'],
+      ['--force', 'with add and import: write over what is there already'],
       ['--dry-run', 'with add, remove and import: show the change and make none'],
       ['--yes', 'with import: without asking'],
     ],
@@ -158,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'alias',
     args: '[action] [name] [reference]',
     summary: 'short names for a provider and a model',
-    options: [['--replace', 'with add: write over what is there']],
+    options: [['--force', 'with add: write over what is there already']],
     examples: ['alias list', 'alias add mm minimax:MiniMax-M2.5', 'alias remove mm'],
     run: async (app, out, words, options) =>
       (await import('./commands/profile-change.ts')).alias(app, out, words, options),
@@ -172,7 +172,7 @@ export const COMMANDS: readonly Command[] = [
       ['--yes', 'without asking; keys in plain text are kept as secrets'],
       ['--no-keys', 'leave keys that stand in plain text where they are'],
       ['--rename <prefix>', 'put this before every name that is imported'],
-      ['--force', 'write over names that are there already'],
+      ['--force', 'write over what is there already'],
     ],
     examples: [
       'import',

@@ -30,7 +30,7 @@ describe('profiles are changed from the command line', { timeout: 60_000 }, () =
 
   it.each([
     ['an unknown provider', ['add', 'x', '--provider', 'nope'], 78, /"nope" is no provider/],
-    ['a name that is taken', ['add', 'SMALL', '--provider', 'sandbox'], 64, /already a profile.*--replace/],
+    ['a name that is taken', ['add', 'SMALL', '--provider', 'sandbox'], 64, /already a profile.*--force/],
     ['the name of an alias', ['add', 'sm', '--provider', 'sandbox'], 64, /already an alias/],
     ['no name', ['add'], 64, /needs a name/],
     ['a name that cannot be one', ['add', 'a b', '--provider', 'sandbox'], 78, /is not a name/],

@@ -12,7 +12,7 @@ import { readAll } from './hook.ts';
 export async function addProfile(app: App, out: Output, name: string | undefined, flags: Options): Promise<number> {
   const configuration = await app.configuration();
   const wanted = needName(name, 'profile add');
-  refuseTaken(configuration, wanted, flags.replace === true);
+  refuseTaken(configuration, wanted, flags.force === true);
   const profile = readProfile(configuration, wanted, flags);
   const provider = readProvider(flags);
   const change = await app.planChange((edit) => {
@@ -54,7 +54,7 @@ export async function exportProfile(app: App, out: Output, names: readonly strin
   return 0;
 }
 
-/** `profile import FILE [--replace] [--yes]`: shown, and then agreed to. */
+/** `profile import FILE [--force] [--yes]`: shown, and then agreed to. */
 export async function importProfiles(app: App, out: Output, file: string | undefined, flags: Options): Promise<number> {
   if (file === undefined) {
     throw new MidswapError('usage', 'profile import needs a file', { hint: 'profile import FILE, or - for stdin' });
@@ -65,14 +65,14 @@ export async function importProfiles(app: App, out: Output, file: string | undef
   const text = file === '-' ? await readAll(app.streams.in) : readText(file);
   const { isWritten } = await app.configuration();
   const entries = await app.readShared(file === '-' ? 'stdin' : file, text);
-  if (flags.replace !== true) {
+  if (flags.force !== true) {
     const taken = entries.filter(
       ({ path: [section, name] }) =>
         (section === 'profiles' || section === 'aliases') && isWritten([section, String(name)]),
     );
     if (taken.length > 0) {
       const names = taken.map(({ path }) => path.join('.')).join(', ');
-      throw new MidswapError('usage', `already there: ${names}`, { hint: 'Add --replace to write over it' });
+      throw new MidswapError('usage', `already there: ${names}`, { hint: 'Add --force to write over it' });
     }
   }
   const change = await app.planChange((edit) => {
@@ -123,7 +123,7 @@ export async function alias(app: App, out: Output, words: readonly string[], fla
         hint: 'alias add NAME PROVIDER:MODEL',
       });
     }
-    refuseTaken(await app.configuration(), wanted, flags.replace === true);
+    refuseTaken(await app.configuration(), wanted, flags.force === true);
     await carryOut(out, await app.planChange((edit) => edit.set(['aliases', wanted], reference)), false);
     return 0;
   }
@@ -183,10 +183,10 @@ function needName(name: string | undefined, command: string): string {
   throw new MidswapError('usage', `${command} needs a name`, { hint: `See: midswap ${command.split(' ')[0]} --help` });
 }
 
-function refuseTaken({ snapshot, isWritten }: Configuration, name: string, replace: boolean): void {
-  if (replace || !(isWritten(['profiles', name]) || isWritten(['aliases', name]))) return;
+function refuseTaken({ snapshot, isWritten }: Configuration, name: string, force: boolean): void {
+  if (force || !(isWritten(['profiles', name]) || isWritten(['aliases', name]))) return;
   const what = snapshot.aliases.has(name.toLowerCase()) ? 'an alias' : 'a profile';
-  throw new MidswapError('usage', `"${name}" is already ${what}`, { hint: 'Add --replace to write over it' });
+  throw new MidswapError('usage', `"${name}" is already ${what}`, { hint: 'Add --force to write over it' });
 }
 
 function readText(file: string): string {
