@@ -1,25 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readYaml } from './library-yaml.ts';
 import { readPlainYaml } from './plain-yaml.ts';
-import { plainValue, positionOf, type SourceNode } from './source.ts';
+import { positionOf, type SourceNode } from './source.ts';
+import { compareWithLibrary } from './yaml.fixture.ts';
 
-/** What a tree says and where, so that two readers can be compared. */
-function told(node: SourceNode): unknown {
-  if (node.kind === 'map') return [...node.entries].map(([key, entry]) => [key, entry.offset, told(entry.node)]);
-  if (node.kind === 'list') return node.items.map(told);
-  return node.value === null ? null : [node.offset, node.value];
-}
-
-function compare(text: string): 'same' | 'left to the library' {
-  const plain = readPlainYaml(text);
-  if (!plain) return 'left to the library';
-  const { root, faults } = readYaml(text);
-  expect(faults, text).toEqual([]);
-  expect(plainValue(plain), text).toEqual(plainValue(root as SourceNode));
-  expect(told(plain), text).toEqual(told(root as SourceNode));
-  return 'same';
-}
+const compare = (text: string) => compareWithLibrary(text, readPlainYaml);
 
 const USUAL = `# yaml-language-server: $schema=https://example.com/schema.json
 default_profile: deepseek   # the cheap one

@@ -7,13 +7,18 @@ import type { SourceEntry, SourceNode } from './source.ts';
  * for the start-up time: 500 profiles take the library 90 to 200 ms in a fresh process.
  */
 export function readPlainYaml(text: string): SourceNode | undefined {
-  if (UNUSUAL.test(text)) return undefined;
+  if (!isUsualText(text)) return undefined;
   try {
     return new Reader(text).document();
   } catch (thrown) {
     if (thrown === NOT_PLAIN) return undefined;
     throw thrown;
   }
+}
+
+/** Whether a text is made of characters that are no matter of opinion. */
+export function isUsualText(text: string): boolean {
+  return !UNUSUAL.test(text);
 }
 
 const NOT_PLAIN = Symbol('not plain');
@@ -201,7 +206,7 @@ function keyOf(match: RegExpExecArray): string {
 }
 
 /** The escapes that are admitted are those of JSON. */
-function unescapeDouble(inner: string): string {
+export function unescapeDouble(inner: string): string {
   return inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { MidswapError } from '../core/errors.ts';
 import { type ConfigFault, configInvalid } from './faults.ts';
+import { readPlainJson } from './plain-json.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import type { Source } from './source.ts';
 
@@ -40,7 +41,7 @@ export function readRegularFile(file: string, limit: number, platform: string): 
 
 /** The text as a tree. Throws `config_invalid` with every fault for what is no YAML. */
 export async function parseSource(file: string, text: string): Promise<Source> {
-  const plain = readPlainYaml(text);
+  const plain = readPlainYaml(text) ?? readPlainJson(text);
   if (plain) return { file, text, root: plain };
   const { readYaml } = await import('./library-yaml.ts');
   const { root, faults } = readYaml(text);
