@@ -30,27 +30,51 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'rate_limit',
+    says: /request too large for.{0,200}tokens per min/i,
+    shouldRetry: false,
+    why: 'the same with the status of a limit',
+    example:
+      'tokens Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Requested 45000.',
+  },
+  {
+    class: 'quota',
+    says: /quota exceeded for metric: \S+, limit: 0\b/i,
+    shouldRetry: false,
+    why: 'nothing of this model is in the plan: the wait that Gemini names beside it does not help',
+    example:
+      'You exceeded your current quota. Quota exceeded for metric: x/generate_content_free_tier_requests, limit: 0. Please retry in 47.8s.',
+  },
+  {
+    class: 'rate_limit',
+    says: /please retry in \d|allocated quota exceeded|exceeded your current requests/i,
+    statuses: [200, 429],
+    why: 'limits of a minute that Gemini and DashScope call a quota',
+    example:
+      'You exceeded your current quota, please check your plan and billing details. Please retry in 23.472316927s.',
+  },
+  {
+    class: 'rate_limit',
     says: /throttl|too many tokens, please wait|tokens per (?:minute|day)|\bTP[MD]\b/i,
     why: 'throttling that talks about tokens is no overflow',
     example: 'ThrottlingException: Too many tokens, please wait before trying again.',
   },
   {
     class: 'quota',
-    says: /insufficient[_ ]?(?:quota|balance|funds|credits?)|exceeded your current quota|credit balance is too low|requires more credits|out of credits|payment required|account (?:is )?in arrears|余额不足|欠费|billing_(?:hard_limit|not_active)|spend(?:ing)? limit/i,
+    says: /insufficient[_ ]?(?:account[_ ])?(?:quota|balance|funds|credits?)|exceeded[_ ](?:your[_ ])?current[_ ]quota|credit balance is too low|requires more credits|out of credits|(?:doesn't|does not) have any credits|used all available credits|balance (?:is )?(?:insufficient|not enough)|not[_ ]enough[_ ]balance|payment required|in arrears|arrearage|account(?: is |\s)?overdue|overdue balance|in good standing|余额不足|欠费|billing_(?:hard_limit|not_active)|spend(?:ing)? limit/i,
     shouldRetry: false,
     why: 'an empty balance arrives as 400, 402, 403 or 429, and no wait fills it',
     example: 'insufficient_quota You exceeded your current quota, please check your plan and billing details.',
   },
   {
     class: 'quota',
-    says: /^(?:1113|1008)\b/,
+    says: /^(?:1113|1304|1308|1309|1310|1008)\b|\((?:1008|2056)\)/,
     shouldRetry: false,
-    why: 'codes of Zhipu and MiniMax for an empty account',
+    why: 'codes of Zhipu and MiniMax for an empty account or a used-up plan',
     example: '1113 Your account is in arrears, please recharge and try again',
   },
   {
     class: 'quota',
-    says: /usage limit (?:reached|exceeded)|(?:weekly|monthly|5[- ]hour|plan) (?:usage )?(?:limit|quota)|quota (?:has been )?(?:exhausted|exceeded|used up)/i,
+    says: /usage limit (?:reached|exceeded)|reached your (?:\w+ ){0,2}usage limit|(?:weekly|monthly|5[- ]hour|plan) (?:usage )?(?:limit|quota)|quota (?:has been )?(?:exhausted|exceeded|used up)|^quota_exceeded\b|free-models-per-day|使用上限/i,
     shouldRetry: false,
     why: 'a used-up plan: hours or days until it helps to wait',
     example: 'Usage limit reached for 5 hour. Your limit will reset at 2026-01-02 18:00:00',
@@ -64,26 +88,26 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'output_overflow',
-    says: /input length and `?max_tokens`? exceed context limit|max_(?:completion_)?tokens.{0,40}is too large.{0,120}context length/i,
+    says: /input length and `?max_tokens`? exceed context limit|max_(?:completion_)?tokens.{0,40}is too large.{0,120}context length|tokens *= *\d+ cannot be greater than max_model_len/i,
     why: 'the input fits, the answer asked for does not: the client lowers max_tokens',
     example:
       'input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length or `max_tokens` and try again',
   },
   {
     class: 'context_overflow',
-    says: /context_length_exceeded|model_context_window_exceeded|(?:maximum|max) (?:model )?(?:context|prompt) (?:length|window)|context (?:window|length|size) (?:limit )?(?:is )?exceed|exceeds? (?:the |its |your |this )?(?:available |maximum |max |model'?s? )*(?:context|prompt)[ _-]?(?:window|length|size|limit)|exceeded model token limit|longer than the model'?s context/i,
+    says: /context_length_exceeded|context_?window_?exceeded|exceed_context_size|max_prompt_tokens_exceeded|tokens_limit_reached|(?:maximum|max) (?:model )?(?:context|prompt) (?:length|window)|context (?:window|length|size) (?:limit )?(?:is |has been )?exceed|exceeds? (?:the |its |your |this )?(?:available |maximum |max |model'?s? )*(?:context|prompt)[ _-]?(?:window|length|size|limit)|exceeded model token limit|(?:longer|larger|greater) than the (?:model'?s? )?(?:max(?:imum)? )?(?:context|model) (?:length|size)|context length is only|reached context length of|n_keep: *\d+ *>= *n_ctx/i,
     why: 'the usual wordings of OpenAI and of those who follow it',
     example: "This model's maximum context length is 128000 tokens. However, your messages resulted in 130011 tokens.",
   },
   {
     class: 'context_overflow',
-    says: /prompt (?:is )?too long|input is too long for|prompt exceeds max length|exceeds the limit of \d+|too large for model with \d+|reduce the length of the (?:messages|prompt)|range of input length should be|context the overflows|context size has been exceeded|input tokens? exceeds?|request too large for model.{0,40}context|^1261\b|input token count.{0,60}exceeds/i,
+    says: /(?:prompt|input) (?:token(?:s| length) )?(?:is )?too (?:long|large)|prompt exceeds max length|input (?:content )?length.{0,30}exceeds|exceeds (?:the )?limit of \d+|too large for model with \d+|reduce the length of the (?:messages|prompt)|range of input length should be|context the overflows|context size has been exceeded|configured context size is|input tokens? exceeds?|exceed max message tokens|too many total text bytes|request too large for model.{0,40}context|^1261\b|input token count.{0,60}exceeds|must be less than max_seq_len|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less than)|tokens in the prompt cannot exceed|content_length_exceeds_threshold|exceeds the kv memory budget|超长/i,
     why: 'wordings of single providers',
     example: 'Prompt contains 65673 tokens and 0 draft tokens, too large for model with 32768 maximum context length',
   },
   {
     class: 'content_policy',
-    says: /content_filter|content management policy|data_inspection_failed|sensitive content|content (?:is )?(?:blocked|violat)|violat\w+ (?:our |the )?(?:usage|content) polic|^(?:1301|1026|1027)\b/i,
+    says: /content_?filter|content management policy|data_?inspection_?failed|inappropriate content|new_sensitive|sensitive (?:content|information)|sensitive_?content|content (?:is )?(?:blocked|violat)|violat\w+ (?:our |the )?(?:usage|content) polic|input was flagged|^(?:1301|1026|1027)\b|\((?:1026|1027)\)/i,
     shouldRetry: false,
     why: 'a filter struck; it strikes the history, so every repeat fails too',
     example: 'content_filter The response was filtered due to the prompt triggering the content management policy.',
@@ -93,6 +117,20 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
     says: /just a moment|cf-mitigated|attention required! \| cloudflare|cf-error|enable javascript and cookies/i,
     why: "a provider's edge blocked the request: it is not the key",
     example: 'Just a moment... Enable JavaScript and cookies to continue',
+  },
+  {
+    class: 'permission',
+    says: /^(?:1110|1111|1112|1121|1220|1311|1313)\b|location is not supported|(?:country|region),? .{0,30}not supported|unsupported_country/i,
+    shouldRetry: false,
+    why: 'codes of Zhipu for a locked account or another plan, which come as 429; a country that is not served, which comes as 400',
+    example: '1311 The current subscription plan does not include access to this model',
+  },
+  {
+    class: 'invalid_request',
+    says: /no endpoints found (?:that support|matching)|does not support tools/i,
+    shouldRetry: false,
+    why: 'the model is there, and cannot do what is asked: the 404 of OpenRouter would make the client ask for another model',
+    example: 'No endpoints found that support tool use. Try disabling tools.',
   },
   {
     class: 'model_missing',
@@ -124,7 +162,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'overloaded',
-    says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|^1305\b/i,
+    says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|high (?:traffic|demand)|^(?:1305|1312)\b/i,
     why: "the provider's capacity, whatever status it comes with",
     example: 'engine_overloaded_error The engine is currently overloaded, please try again later',
   },
@@ -173,97 +211,4 @@ export function recogniseFailure(status: number, text: string): RecognisedFailur
   if (known !== undefined) return { class: known };
   if (status >= 400 && status < 500) return { class: 'invalid_request' };
   return { class: 'server_error' };
-}
-
-/** Token counts of an overflow, as far as the text tells them. */
-export interface OverflowNumbers {
-  /** Tokens that were sent. */
-  readonly actual: number | undefined;
-  /** Tokens that fit. */
-  readonly limit: number | undefined;
-  /** Part of `actual` that was meant for the answer. */
-  readonly output: number | undefined;
-}
-
-const N = '([\\d,]+)';
-/** Which number is which differs from text to text, and taken the wrong way round the client compacts to nothing. */
-const OVERFLOW_NUMBERS: readonly (readonly [RegExp, readonly ('actual' | 'limit' | 'input' | 'output' | 'over')[]])[] =
-  [
-    [new RegExp(`exceed context limit: *${N} *\\+ *${N} *> *${N}`, 'i'), ['input', 'output', 'limit']],
-    [
-      new RegExp(`is too large: *${N}.*?context length is ${N} tokens and your request has ${N} input`, 'is'),
-      ['output', 'limit', 'input'],
-    ],
-    [
-      new RegExp(
-        `(?:context|prompt) length is ${N}.*?(?:you )?requested (?:about )?${N} tokens? \\(${N} (?:of text input|in the messages)[^)]*?, ${N} (?:in|of) (?:the )?(?:output|completion)`,
-        'is',
-      ),
-      ['limit', 'actual', 'input', 'output'],
-    ],
-    [
-      new RegExp(
-        `(?:maximum|max) (?:context|prompt) (?:length|window)(?: is| of|:)? ${N}.*?(?:resulted in|contains|requested|has|with)(?: about| at least)? ${N}`,
-        'is',
-      ),
-      ['limit', 'actual'],
-    ],
-    [new RegExp(`token limit: *${N} *\\(requested: *${N}`, 'i'), ['limit', 'actual']],
-    [new RegExp(`length is ${N} while limit is ${N}`, 'i'), ['actual', 'limit']],
-    [new RegExp(`prompt is too long: *${N} tokens? *> *${N}`, 'i'), ['actual', 'limit']],
-    [new RegExp(`contains ${N} tokens.*?too large for model with ${N}`, 'i'), ['actual', 'limit']],
-    [new RegExp(`token count (?:of|\\()? *${N}\\)? *exceeds.*?\\(?${N}`, 'i'), ['actual', 'limit']],
-    [
-      new RegExp(
-        `(?:input|request|prompt)[^\\d]{0,30}${N}(?: input)? tokens?\\)? .*?(?:exceeds?|longer than|greater than)[^\\d]*${N}`,
-        'i',
-      ),
-      ['actual', 'limit'],
-    ],
-    [new RegExp(`request \\(${N} tokens?\\) exceeds[^\\d]*${N}`, 'i'), ['actual', 'limit']],
-    [new RegExp(`first ${N} tokens when context.*?context length of only ${N}`, 'is'), ['actual', 'limit']],
-    [new RegExp(`exceeded max context length by ${N}`, 'i'), ['over']],
-    [new RegExp(`input length should be \\[\\d+, *${N}\\]`, 'i'), ['limit']],
-    [new RegExp(`(?:context|prompt) (?:length|window)(?: is| of|:)? ${N}`, 'i'), ['limit']],
-  ];
-
-/** The numbers of an overflow text. */
-export function overflowNumbers(text: string, window: number | undefined): OverflowNumbers {
-  const words = text.slice(0, LOOKED_AT);
-  for (const [pattern, names] of OVERFLOW_NUMBERS) {
-    const match = pattern.exec(words);
-    if (match === null) continue;
-    const found: Partial<Record<'actual' | 'limit' | 'input' | 'output' | 'over', number>> = {};
-    for (const [at, name] of names.entries()) found[name] = Number((match[at + 1] ?? '').replaceAll(',', ''));
-    const limit = found.limit ?? window;
-    const sum = found.input === undefined ? undefined : found.input + (found.output ?? 0);
-    const beyond = found.over === undefined || limit === undefined ? undefined : limit + found.over;
-    return { actual: found.actual ?? sum ?? beyond, limit, output: found.output };
-  }
-  return { actual: undefined, limit: window, output: undefined };
-}
-
-/**
- * The wording on which the client acts: it compacts on the first, and lowers `max_tokens` on the second. `tokens` is the
- * local estimate of the input, `window` the model's known window; they stand in for numbers that the text leaves out.
- */
-export function canonicalOverflow(
-  text: string,
-  known: { readonly tokens: number; readonly window: number | undefined },
-): { readonly class: 'context_overflow' | 'output_overflow'; readonly message: string } {
-  const { actual, limit, output } = overflowNumbers(text, known.window);
-  if (actual !== undefined && limit !== undefined && output !== undefined && actual - output < limit) {
-    const sum = `${actual - output} + ${output} > ${limit}`;
-    return {
-      class: 'output_overflow',
-      message: `input length and \`max_tokens\` exceed context limit: ${sum}, decrease input length or \`max_tokens\` and try again`,
-    };
-  }
-  if (limit === undefined && actual === undefined) {
-    return { class: 'context_overflow', message: `prompt is too long: ${text}` };
-  }
-  // With one number only, the other is what is known here, made to agree: more was sent than fits.
-  const maximum = limit ?? Math.min(known.tokens, (actual ?? 1) - 1);
-  const sent = Math.max(actual !== undefined && actual > maximum ? actual : known.tokens, maximum + 1);
-  return { class: 'context_overflow', message: `prompt is too long: ${sent} tokens > ${maximum} maximum` };
 }

@@ -40,6 +40,15 @@ describe('the text of an error body', () => {
     ],
     ['{"error":"Bad Request","message":"the field x is wrong"}', 'Bad Request: the field x is wrong'],
     ['just text', 'just text'],
+    ['\ufeff{"error":"behind a mark"}', 'behind a mark'],
+    [
+      '{"error":{"message":"Provider returned error","metadata":{"raw":{"error":{"message":"inner"}}}}}',
+      'Provider returned error: inner',
+    ],
+    ['{"Message":"capital"}', 'capital'],
+    ['{"reason":"because"}', 'because'],
+    ['{"err":"short"}', 'short'],
+    ['{"status":"failed","failure":{"message":"deep"}}', 'deep'],
     [
       '<html><head><title>502 Bad Gateway</title></head><body><h1>x</h1></body></html>',
       '502 Bad Gateway (an HTML page)',
@@ -127,6 +136,34 @@ describe('the fault of an error answer', () => {
         message: 'prompt is too long: 130011 tokens > 128000 maximum',
       });
     }
+  });
+
+  it('of an overflow takes the numbers from fields of their own', () => {
+    const error = {
+      code: 400,
+      message: 'the request exceeds the available context size, try increasing it',
+      n_prompt_tokens: 9000,
+      n_ctx: 4096,
+    };
+    expect(fault(400, { error }).message).toBe('prompt is too long: 9000 tokens > 4096 maximum');
+  });
+
+  it('of a filter is a 400 whatever its status was, and a missing capability is no missing model', () => {
+    const flagged = 'Your chosen model requires moderation and your input was flagged';
+    expect(fault(403, { error: { message: flagged } })).toMatchObject({
+      status: 400,
+      type: 'invalid_request_error',
+      shouldRetry: false,
+    });
+    expect(fault(500, { error: { type: 'api_error', message: 'input new_sensitive (1026)' } })).toMatchObject({
+      status: 400,
+    });
+    const missing = { error: { message: 'No endpoints found that support tool use', code: 404 } };
+    expect(fault(404, missing)).toMatchObject({
+      status: 400,
+      type: 'invalid_request_error',
+      message: missing.error.message,
+    });
   });
 
   it('is not an overflow without words', () => {

@@ -1,7 +1,8 @@
 import type { AnthropicErrorType } from '../core/errors.ts';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
-import { canonicalOverflow, recogniseFailure } from '../core/failure-patterns.ts';
+import { recogniseFailure } from '../core/failure-patterns.ts';
 import type { Envelope } from '../core/messages.ts';
+import { canonicalOverflow } from '../core/overflow.ts';
 import { excerpt, redact } from '../core/redact.ts';
 import { type HeaderMap, retryAfterSeconds } from '../core/retry-after.ts';
 import type { Target } from '../core/target.ts';
@@ -95,8 +96,14 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
       return told(status >= 500 && status < 520 ? status : 502, 'api_error');
     default:
       if (status === 409) return told(409, 'conflict_error');
-      return told(status >= 400 && status < 500 && status !== 422 ? status : 400, 'invalid_request_error');
+      return told(isTellable(failure, status) ? status : 400, 'invalid_request_error');
   }
+}
+
+/** A filter's 403 is about the content and a missing capability's 404 is not about the name of the model; the client asks
+ * again for another model on a 404, and does not know 422. */
+function isTellable(failure: FailureClass, status: number): boolean {
+  return failure !== 'content_policy' && status >= 400 && status < 500 && status !== 404 && status !== 422;
 }
 
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
@@ -129,7 +136,10 @@ function keysOf({ credential }: Target): string[] {
 
 /** The human text of an error body and what classifies it; never throws, never gives `[object Object]`. */
 export function readErrorBody(body: Buffer): ErrorWords {
-  const text = body.toString('utf8', 0, 1 << 20).trim();
+  const text = body
+    .toString('utf8', 0, 1 << 20)
+    .replace(/^\ufeff/, '')
+    .trim();
   try {
     return readErrorValue(JSON.parse(text));
   } catch {
@@ -153,10 +163,13 @@ const TEXT_FIELDS = [
   'status_msg',
   'error_description',
   'description',
+  'reason',
+  'err',
+  'Message',
   'title',
 ];
 /** Fields that hold the error itself, the more telling first. */
-const NESTED_FIELDS = ['error', 'errors', 'base_resp', 'detail', 'message', 'response', 'data'];
+const NESTED_FIELDS = ['error', 'errors', 'base_resp', 'detail', 'message', 'response', 'data', 'failure', 'fault'];
 
 function dig(value: unknown, depth: number): ErrorWords {
   if (typeof value === 'string') return digText(value, depth);
@@ -172,7 +185,8 @@ function dig(value: unknown, depth: number): ErrorWords {
     if (typeof nested !== 'object' || nested === null) continue;
     const found = dig(nested, depth + 1);
     if (found.message === '') continue;
-    return { message: found.message + rawReason(nested), type: found.type || own.type, code: found.code || own.code };
+    const message = found.message + rawReason(nested) + countsOf(nested);
+    return { message, type: found.type || own.type, code: found.code || own.code };
   }
   if (typeof fields.error === 'string' && fields.error !== '') {
     const found = dig(fields.error, depth + 1);
@@ -223,9 +237,16 @@ function digList(list: readonly unknown[], depth: number): ErrorWords {
 /** OpenRouter puts the provider's own words beside its "Provider returned error". */
 function rawReason(nested: object): string {
   const { metadata } = nested as { metadata?: { raw?: unknown } | null };
-  if (typeof metadata !== 'object' || metadata === null || typeof metadata.raw !== 'string') return '';
-  const { message } = digText(metadata.raw, 1);
+  if (typeof metadata !== 'object' || metadata === null) return '';
+  const { message } = dig(metadata.raw, 1);
   return message === '' ? '' : `: ${message}`;
+}
+
+/** llama.cpp tells the numbers of an overflow in fields of their own. */
+function countsOf(nested: object): string {
+  const { n_prompt_tokens: sent, n_ctx: fits } = nested as { n_prompt_tokens?: unknown; n_ctx?: unknown };
+  if (typeof sent !== 'number' || typeof fits !== 'number') return '';
+  return ` (the prompt has ${sent} tokens, but the configured context size is ${fits} tokens)`;
 }
 
 function word(value: unknown): string {
