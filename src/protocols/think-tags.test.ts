@@ -34,6 +34,20 @@ describe('think tags', () => {
     ['an opening tag that is there after all', '<think>reason</think>answer', 'reason', 'answer', 'implicit'],
     ['blocks anywhere', 'a<think>b</think>c<think>d</think>e', 'bd', 'ace', 'interleaved'],
     ['quoted tags between blocks', 'a `<think>` b<think>c</think>d', 'c', 'a `<think>` bd', 'interleaved'],
+    [
+      'tags in a code fence are its text',
+      'see\n```xml\n<think>a</think>\n```\n<think>b</think>c',
+      'b',
+      'see\n```xml\n<think>a</think>\n```\nc',
+      'interleaved',
+    ],
+    [
+      'tags in a code span are its text',
+      'a `x <think> y` b<think>c</think>d',
+      'c',
+      'a `x <think> y` bd',
+      'interleaved',
+    ],
     ['a comparison is no tag', '<thinker> a < b', '', '<thinker> a < b', 'start'],
   ])('%s', (_name, input, thinking, text, style) => {
     expect(split([input], style)).toEqual({ thinking, text });

@@ -1,4 +1,5 @@
 import type { ChatQuirks } from '../core/target.ts';
+import { Quotes } from './quotes.ts';
 
 export interface TagSegment {
   readonly thinking: boolean;
@@ -15,7 +16,7 @@ const LONGEST_TAG = '</thinking>'.length;
 /**
  * Tells reasoning in `<think>` tags from the answer, in pieces cut anywhere. Which tags count is the style's: `start`,
  * one block at the very beginning; `implicit`, as if the opening tag had been there already; `interleaved`, every one
- * outside of backticks. A closing tag that nothing opened is removed, because its opening stood in a template; other tags
+ * outside of code. A closing tag that nothing opened is removed, because its opening stood in a template; other tags
  * are text. Nothing is lost but tags, blocks without content, and blank space around a block.
  */
 export class ThinkTags {
@@ -26,7 +27,7 @@ export class ThinkTags {
   #blank: string | undefined;
   /** No tag in the text means anything any more. */
   #plain = false;
-  #afterBacktick = false;
+  readonly #quotes = new Quotes();
 
   constructor(style: ChatQuirks['thinkTagStyle']) {
     this.#style = style;
@@ -105,13 +106,13 @@ export class ThinkTags {
   #text(isFinal: boolean, out: TagSegment[]): boolean {
     const tag = this.#plain ? null : ANY_TAG.exec(this.#buffer);
     if (tag !== null) {
-      const end = tag.index + tag[0].length;
-      const isQuoted = tag.index === 0 ? this.#afterBacktick : this.#buffer[tag.index - 1] === '`';
+      this.#emitText(this.#buffer.slice(0, tag.index), out);
+      this.#buffer = this.#buffer.slice(tag.index + tag[0].length);
+      const { isQuoted } = this.#quotes;
       const isOpening = tag[1] === '';
       // An opening tag in the middle is somebody's subject, and so is everything like it that follows.
       const isSubject = isOpening && this.#style !== 'interleaved';
-      this.#emitText(this.#buffer.slice(0, isQuoted || isSubject ? end : tag.index), out);
-      this.#buffer = this.#buffer.slice(end);
+      if (isQuoted || isSubject) this.#emitText(tag[0], out);
       if (isQuoted) return true;
       if (isOpening && !isSubject) this.#openBlock();
       else if (this.#style !== 'interleaved') this.#plain = true;
@@ -137,7 +138,7 @@ export class ThinkTags {
 
   #emitText(text: string, out: TagSegment[]): void {
     if (text === '') return;
-    this.#afterBacktick = text.endsWith('`');
+    this.#quotes.push(text);
     out.push({ thinking: false, text });
   }
 }

@@ -38,6 +38,12 @@ export class ToolNames {
     return this.#client.has(name);
   }
 
+  /** One of the upstream's names begins like this. */
+  isBeginning(part: string): boolean {
+    for (const name of this.#client.keys()) if (name.startsWith(part)) return true;
+    return false;
+  }
+
   /** Replaces mapped names inside a text (an upstream's error) by the client's. */
   restore(text: string): string {
     let out = text;

@@ -263,10 +263,11 @@ export class ChatAnswer {
   /** The client counts on numbers: what the upstream did not tell is estimated by length. */
   #usageForClient(): Usage {
     const usage = this.usage;
+    const isCounted = usage.outputTokens !== undefined && (usage.outputTokens > 0 || this.#characters === 0);
     return {
       ...usage,
       inputTokens: usage.inputTokens ?? estimateInput(this.#env),
-      outputTokens: usage.outputTokens ?? estimateTokens(this.#characters),
+      outputTokens: isCounted ? usage.outputTokens : estimateTokens(this.#characters),
     };
   }
 

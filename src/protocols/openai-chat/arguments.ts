@@ -9,6 +9,7 @@ export class ArgumentScanner {
   #escaped = false;
   #started = false;
   #complete = false;
+  #length = 0;
 
   /** The object is closed; whatever follows does not belong to it. */
   get isComplete(): boolean {
@@ -20,9 +21,19 @@ export class ArgumentScanner {
     return this.#started;
   }
 
+  /** Length of what belongs to the object so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Length of the part of `text` that belongs to the object. */
   push(text: string): number {
-    if (this.#complete) return 0;
+    const length = this.#complete ? 0 : this.#scan(text);
+    this.#length += length;
+    return length;
+  }
+
+  #scan(text: string): number {
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
       if (this.#inString) {

@@ -30,18 +30,36 @@ export function readDelta(choice: Record<string, unknown>): Delta | undefined {
   if (!isRecord(source)) {
     return typeof choice.text === 'string' && choice.text !== '' ? textDelta(choice.text) : undefined;
   }
-  const parts = Array.isArray(source.content) ? source.content.filter(isRecord) : NOTHING;
+  const parts = partsOf(source.content);
   const details: readonly unknown[] = Array.isArray(source.reasoning_details) ? source.reasoning_details : NOTHING;
-  const calls: readonly unknown[] = Array.isArray(source.tool_calls) ? source.tool_calls : NOTHING;
+  const calls = callsOf(source);
   return {
     reasoning: reasoningField(source) || partsText(parts, 'thinking') || detailsText(details),
     text: typeof source.content === 'string' ? source.content : partsText(parts, 'text'),
     refusal: typeof source.refusal === 'string' ? source.refusal : partsText(parts, 'refusal'),
-    calls: isRecord(source.function_call) ? [...calls, { index: calls.length, function: source.function_call }] : calls,
+    // In a whole message every entry is a call of its own, whatever index it has.
+    calls: isWhole ? calls.map((call, index) => (isRecord(call) ? { ...call, index } : call)) : calls,
     details,
     isWhole,
     hasMedia: hasMedia(source, parts),
   };
+}
+
+/** The calls, else the one call in the field that came before them. */
+function callsOf(source: Record<string, unknown>): readonly unknown[] {
+  const { tool_calls: calls, function_call: call } = source;
+  if (Array.isArray(calls) && calls.length > 0) return calls;
+  if (isRecord(calls) && isRecord(calls.function)) return [calls];
+  return isRecord(call) ? [{ index: 0, function: call }] : NOTHING;
+}
+
+/** Content parts; a string among them is text. */
+function partsOf(content: unknown): readonly Record<string, unknown>[] {
+  if (isRecord(content)) return [content];
+  if (!Array.isArray(content)) return NOTHING;
+  return content
+    .map((part: unknown) => (typeof part === 'string' ? { type: 'text', text: part } : part))
+    .filter(isRecord);
 }
 
 function textDelta(text: string): Delta {
@@ -52,7 +70,10 @@ function reasoningField(source: Record<string, unknown>): string {
   for (const field of REASONING_FIELDS) {
     const value = source[field];
     if (typeof value === 'string' && value !== '') return value;
-    if (isRecord(value)) {
+    if (Array.isArray(value)) {
+      const inner = partsText(partsOf(value), 'text') || partsText(partsOf(value), 'thinking');
+      if (inner !== '') return inner;
+    } else if (isRecord(value)) {
       const inner = value.content ?? value.text;
       if (typeof inner === 'string' && inner !== '') return inner;
     }

@@ -51,13 +51,19 @@ export function brokenFault(
 
 function tellsFault(answer: Record<string, unknown>): boolean {
   const { error, choices, base_resp: base } = answer;
-  if (error !== undefined && error !== null && error !== false && error !== '') return true;
+  if (tellsSomething(error) || (isRecord(error) && !Array.isArray(choices))) return true;
   if (answer.type === 'error' || answer.object === 'error') return true;
   if (isRecord(base) && typeof base.status_code === 'number' && base.status_code !== 0) return true;
   if (Array.isArray(choices)) return false;
   if (answer.success === false || answer.detail !== undefined) return true;
   const hasCode = answer.code !== undefined && answer.code !== null && answer.code !== 0 && answer.code !== 200;
   return hasCode && (typeof answer.message === 'string' || typeof answer.msg === 'string');
+}
+
+/** Some serialisers write every field, also that of an error that did not happen. */
+function tellsSomething(error: unknown): boolean {
+  if (isRecord(error)) return Object.keys(error).length > 0;
+  return error !== undefined && error !== null && error !== false && error !== '';
 }
 
 function brokenChoice(choices: unknown): Record<string, unknown> | undefined {

@@ -32,7 +32,7 @@ export function endingOf(reason: string): Ending {
   const word = reason.toLowerCase();
   const known = ENDINGS[word];
   if (known !== undefined) return known;
-  if (/error|abort|cancel|interrupt|timeout|fail|disconnect/.test(word))
+  if (/error|abort|cancel|interrupt|timeout|fail|disconnect|malformed|unexpected/.test(word))
     return { kind: 'fault', class: 'server_error' };
   if (/filter|safety|block|prohibit|refus|sensitive|spii/.test(word)) return stop('refusal');
   if (/length|token|limit|truncat/.test(word)) return stop('max_tokens');

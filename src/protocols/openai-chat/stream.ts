@@ -145,11 +145,18 @@ function readEvent(
     value = JSON.parse(text);
   } catch {
     if (text[0] === '[' && !/^\[\s*\{/.test(text)) return 'nothing';
+    if (text.includes('\n')) return readLines(event, text, answer, env, target);
     answer.fail(brokenFault('malformed', `a chunk is not JSON: ${text.slice(0, 200)}`, target));
     return 'other';
   }
   for (const each of Array.isArray(value) ? value : [value]) if (isRecord(each)) answer.chunk(each);
   return isRecord(value) ? value : 'other';
+}
+
+/** Several events that no blank line divides: each line is one, and the first that is not ends it. */
+function readLines(event: string, text: string, answer: ChatAnswer, env: Envelope, target: Target): 'other' {
+  for (const line of text.split('\n')) if (!answer.isOver) readEvent(event, line, answer, env, target);
+  return 'other';
 }
 
 /** Feeds a whole stream of events to the machine. */

@@ -76,7 +76,7 @@ export class ToolCallStream {
     const id = typeof entry.id === 'string' ? entry.id : typeof entry.id === 'number' ? String(entry.id) : '';
     const name = typeof fn.name === 'string' ? fn.name : '';
     const text = argumentText(fn.arguments);
-    const index = typeof entry.index === 'number' && entry.index >= 0 ? entry.index : undefined;
+    const index = indexOf(entry.index);
     const call = this.#find(index, id, name, text) ?? this.#open(index, id, name, text);
     if (call === undefined) return;
     this.#last = call;
@@ -124,12 +124,13 @@ export class ToolCallStream {
     const begins = text.trimStart().startsWith('{');
     const otherId = id !== '' && known.id !== '' && id !== known.id;
     if (this.#isWhole(known)) {
-      if (known.name === '' && name !== '') return known;
+      if ((known.name === '' && name !== '') || isRepeat(known, id, name, text)) return known;
       if (begins || (name !== '' && (otherId || index === undefined))) return undefined;
       return otherId && name !== '' ? undefined : known;
     }
     // Some servers give every chunk of one call another id; a call of its own also has a name of its own.
-    const otherName = name !== '' && known.name !== '' && name !== known.name && !this.#completesName(known, name);
+    const otherName = name !== '' && known.name !== '' && name !== known.name && !this.#joinedName(known, name);
+    if (otherName && index === undefined && id === '') return undefined;
     return otherId && otherName && !known.scanner.isStarted ? undefined : known;
   }
 
@@ -169,15 +170,17 @@ export class ToolCallStream {
 
   #name(call: Call, part: string): void {
     if (call.named || part === '') return;
-    if (call.name === '') call.name = part;
-    else if (this.#completesName(call, part)) call.name += part;
+    call.name = call.name === '' ? part : (this.#joinedName(call, part) ?? call.name);
     // A name that no tool has may be the first part of one that a tool has.
     if (this.#sink.names.isKnown(call.name)) this.#announce(call);
   }
 
-  #completesName(call: Call, part: string): boolean {
+  /** The name with another part, if a tool's name goes on like that; some servers repeat what they said before. */
+  #joinedName(call: Call, part: string): string | undefined {
     const { names } = this.#sink;
-    return !names.isKnown(call.name) && names.isKnown(call.name + part);
+    if (names.isKnown(call.name)) return undefined;
+    if (names.isBeginning(call.name + part)) return call.name + part;
+    return part.startsWith(call.name) && names.isBeginning(part) ? part : undefined;
   }
 
   /** Gives the writer the name. Where the call may repeat one, that is known only when it is whole. */
@@ -233,6 +236,17 @@ export class ToolCallStream {
     this.#sink.writer.toolDone(call.key);
     call.done = true;
   }
+}
+
+/** A number, also as text. */
+function indexOf(value: unknown): number | undefined {
+  const index = typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : value;
+  return typeof index === 'number' && index >= 0 ? index : undefined;
+}
+
+/** The whole of a call once more, as some servers send it behind its pieces: a call made twice would be done twice. */
+function isRepeat({ id, name, scanner }: Call, otherId: string, otherName: string, text: string): boolean {
+  return otherId !== '' && otherId === id && (otherName === '' || otherName === name) && text.length === scanner.length;
 }
 
 function argumentText(value: unknown): string {

@@ -44,10 +44,10 @@ function readUsage(told: Record<string, unknown>): RawUsage {
   assign(
     out,
     'prompt',
-    count(told.prompt_tokens) ??
-      count(told.input_tokens) ??
+    counted(told.prompt_tokens) ??
+      inputCount(told) ??
       (miss === undefined ? undefined : miss + (hit ?? 0)) ??
-      (total === undefined || completion === undefined ? undefined : Math.max(0, total - completion)),
+      (total === undefined || completion === undefined ? undefined : counted(Math.max(0, total - completion))),
   );
   assign(
     out,
@@ -63,6 +63,18 @@ function readUsage(told: Record<string, unknown>): RawUsage {
   );
   assign(out, 'reasoning', count(outputDetails.reasoning_tokens) ?? count(told.reasoning_tokens));
   return out;
+}
+
+/** Input under the names of the Messages API, where the cached tokens are not part of it. */
+function inputCount(told: Record<string, unknown>): number | undefined {
+  const input = count(told.input_tokens);
+  if (input === undefined || isRecord(told.input_tokens_details)) return counted(input);
+  return counted(input + (count(told.cache_read_input_tokens) ?? 0) + (count(told.cache_creation_input_tokens) ?? 0));
+}
+
+/** No prompt is empty: a zero is a field that nobody filled in. */
+function counted(value: unknown): number | undefined {
+  return count(value) || undefined;
 }
 
 function assign(out: RawUsage, key: keyof RawUsage, value: number | undefined): void {

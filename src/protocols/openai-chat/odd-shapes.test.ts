@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import {
+  call,
+  delta,
+  sse,
+  type TranslateOptions,
+  translate,
+  translateWhole,
+} from '../../../test/support/chat-answer.ts';
+
+const TOOLS = { tools: [{ name: 'Read' }, { name: 'Ls' }, { name: 'mcp__srv__query' }, { name: 'mcp__srv__list' }] };
+const STOP = delta({}, 'stop');
+const CALLS = delta({}, 'tool_calls');
+
+/** Blocks in short: `text:a`, `thinking:b`, `Read{"a":1}`. */
+function blocks(chunks: readonly unknown[], options: TranslateOptions = {}): string[] {
+  return translate(sse(chunks), { request: TOOLS, ...options }).content.map((block) => {
+    if (block.type === 'tool_use') return `${block.name as string}${(block.json as string) ?? ''}`;
+    return `${block.type as string}:${(block.text ?? block.thinking) as string}`;
+  });
+}
+
+const entry = (fields: Record<string, unknown>): unknown => delta({ tool_calls: [fields] });
+
+describe('a call in a shape that nobody documents', () => {
+  it.each<[string, unknown[], string[]]>([
+    [
+      'indices as text',
+      [
+        entry({ index: '0', id: 'a', function: { name: 'Read', arguments: '{"a"' } }),
+        entry({ index: '1', id: 'b', function: { name: 'Ls', arguments: '{"b"' } }),
+        entry({ index: '0', function: { arguments: ':1}' } }),
+        entry({ index: '1', function: { arguments: ':2}' } }),
+      ],
+      ['Read{"a":1}', 'Ls{"b":2}'],
+    ],
+    [
+      'a name in three parts',
+      [
+        delta(call(0, { id: 'a', name: 'mcp__' })),
+        delta(call(0, { name: 'srv__' })),
+        delta(call(0, { name: 'query', args: '{}' })),
+      ],
+      ['mcp__srv__query{}'],
+    ],
+    [
+      'a name that grows with every chunk',
+      [
+        delta(call(0, { id: 'a', name: 'mcp__' })),
+        delta(call(0, { id: 'a', name: 'mcp__srv__' })),
+        delta(call(0, { id: 'a', name: 'mcp__srv__list', args: '{}' })),
+      ],
+      ['mcp__srv__list{}'],
+    ],
+    [
+      'the same call in the old field and in the new one',
+      [delta({ function_call: { name: 'Read', arguments: '{}' }, ...call(0, { id: 'a', name: 'Read', args: '{}' }) })],
+      ['Read{}'],
+    ],
+    [
+      'the whole call again at the end',
+      [
+        delta(call(0, { id: 'a', name: 'Read', args: '{"a"' })),
+        delta(call(0, { args: ':1}' })),
+        delta(call(0, { id: 'a', name: 'Read', args: '{"a":1}' })),
+      ],
+      ['Read{"a":1}'],
+    ],
+    [
+      'two calls in one chunk that only their names tell apart',
+      [delta({ tool_calls: [{ function: { name: 'Read', arguments: '' } }, { function: { name: 'Ls' } }] })],
+      ['Read', 'Ls'],
+    ],
+    [
+      'a call behind one that broke off, without index and id',
+      [entry({ function: { name: 'Read', arguments: '{"a":' } }), entry({ function: { name: 'Ls', arguments: '{}' } })],
+      ['Read{"a":', 'Ls{}'],
+    ],
+    [
+      'a call that is no list',
+      [delta({ tool_calls: { id: 'a', function: { name: 'Read', arguments: '{}' } } })],
+      ['Read{}'],
+    ],
+  ])('is one call for each that was made: %s', (_name, chunks, expected) => {
+    expect(blocks([...chunks, CALLS])).toEqual(expected);
+  });
+
+  it('keeps calls apart that differ in their arguments alone', () => {
+    const twice = ['{"a":1}', '{"a":22}'].map((args) => delta(call(0, { id: 'a', name: 'Read', args })));
+    expect(blocks([...twice, CALLS])).toEqual(['Read{"a":1}', 'Read{"a":22}']);
+  });
+
+  it.each<[string, unknown[], unknown[]]>([
+    [
+      'without arguments',
+      [{ function: { name: 'Read', arguments: '' } }, { function: { name: 'Read', arguments: '' } }],
+      [
+        { name: 'Read', input: {} },
+        { name: 'Read', input: {} },
+      ],
+    ],
+    [
+      'with arguments that broke off',
+      [{ function: { name: 'Read', arguments: '{"a":' } }, { function: { name: 'Read', arguments: '{"b":1}' } }],
+      [{ name: 'Read' }, { name: 'Read', input: { b: 1 } }],
+    ],
+    [
+      'with one index for all',
+      [
+        { index: 0, id: 'a', function: { name: 'Read', arguments: '{}' } },
+        { index: 0, id: 'a', function: { name: 'Read', arguments: '{}' } },
+      ],
+      [{ name: 'Read' }, { name: 'Read' }],
+    ],
+  ])('is a call of its own in a whole answer: %s', (_name, calls, expected) => {
+    const message = translateWhole(
+      { choices: [{ index: 0, message: { content: null, tool_calls: calls }, finish_reason: 'tool_calls' }] },
+      { request: TOOLS },
+    );
+    expect(message.content).toMatchObject(expected);
+    expect(new Set((message.content as { id: string }[]).map(({ id }) => id)).size).toBe(2);
+  });
+});
+
+describe('text and reasoning in a shape that nobody documents', () => {
+  it.each<[string, unknown, string[]]>([
+    ['parts that are strings', { content: ['a', 'b'] }, ['text:ab']],
+    ['one part', { content: { type: 'text', text: 'a' } }, ['text:a']],
+    [
+      'reasoning in parts',
+      { reasoning_content: [{ type: 'text', text: 'r' }], content: 'a' },
+      ['thinking:r', 'text:a'],
+    ],
+  ])('is read: %s', (_name, fields, expected) => {
+    expect(blocks([delta(fields), STOP])).toEqual(expected);
+  });
+
+  it('is read from events that no blank line divides', () => {
+    const stream = sse([delta({ content: 'a' }), delta({ content: 'b' }), STOP]).replaceAll('\n\n', '\n');
+    const { content, stopReason } = translate(stream);
+    expect({ content, stopReason }).toEqual({ content: [{ type: 'text', text: 'ab' }], stopReason: 'end_turn' });
+  });
+
+  it('is no error because an error without content stands beside it', () => {
+    expect(blocks([delta({ content: 'a' }, null, { error: {} }), STOP])).toEqual(['text:a']);
+  });
+
+  it('is broken off when the model wrote a call that nobody could read', () => {
+    const { fault } = translate(sse([delta({ content: 'a' }), delta({}, 'MALFORMED_FUNCTION_CALL')]));
+    expect(fault).toMatchObject({ class: 'server_error' });
+  });
+
+  it('is estimated where the upstream counts nothing but zeros', () => {
+    const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+    const told = translate(sse([delta({ content: 'hello' }), delta({}, 'stop', { usage })])).usage;
+    expect(told.input_tokens).toBeGreaterThan(0);
+    expect(told.output_tokens).toBeGreaterThan(0);
+    const part = translate(
+      sse([delta({ content: 'a' }), delta({}, 'stop', { usage: { ...usage, completion_tokens: 3 } })]),
+    );
+    expect(part.usage.input_tokens).toBeGreaterThan(0);
+    expect(part.usage.output_tokens).toBe(3);
+  });
+});
