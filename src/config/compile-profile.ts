@@ -266,9 +266,7 @@ export class ProfileCompiler {
   ): Target | DeadEnd | undefined {
     const at = text.indexOf(separator);
     if (at <= 0 || at === text.length - 1) return undefined;
-    const name = text.slice(0, at).toLowerCase();
-    // An alias of a profile stands for it here too.
-    const head = this.#sources.aliases.get(name)?.toLowerCase() ?? name;
+    const head = text.slice(0, at).toLowerCase();
     const model = text.slice(at + 1);
     if (head === written.name.toLowerCase() && provider) return own(model);
     if (separator === ':' && this.#sources.profiles.has(head)) {
@@ -278,12 +276,24 @@ export class ProfileCompiler {
       return isSlot(word) ? targetOf(draft.profile, word) : draft.targetFor(model);
     }
     const other = this.#provider(head);
-    if (!other) return undefined;
+    if (!other) return this.#aliasAsPlace(provider, head, separator + model);
     if (slot !== undefined && model.toLowerCase() === slot) {
       const known = other.models[slot];
       if (known !== undefined) return this.#target(other, known, { profile: other.provider.id });
     }
     return this.#target(other, model, { profile: other.provider.id });
+  }
+
+  /** Only profiles and providers have models. What looks like an alias may still be a model called `alias:tag`. */
+  #aliasAsPlace(provider: CompiledProvider | undefined, name: string, rest: string): DeadEnd | undefined {
+    const meaning = this.#sources.aliases.get(name);
+    if (meaning === undefined) return undefined;
+    const [place = meaning] = meaning.split(/[:/]/, 1);
+    if (provider && place !== meaning) return undefined;
+    return new DeadEnd(
+      `"${name}" is an alias of "${meaning}", and only a profile or a provider has models`,
+      place + rest,
+    );
   }
 
   /** A plain model id that exactly one profile with a provider names. */

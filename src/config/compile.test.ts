@@ -238,13 +238,29 @@ describe('credentials', () => {
 
   it('a profile with one slot at the subscription needs the login of the client', async () => {
     const snapshot = await snapshotOf(
-      `${OWN}profiles: { mix: { provider: one, models: { opus: "max:claude-opus-5" } } }\naliases: {}\n`,
+      `${OWN}profiles: { mix: { provider: one, models: { opus: "subscription:claude-opus-5" } } }\n`,
     );
     expect(snapshot.profiles.get('mix')?.auth).toBe('subscription');
     expect(place(snapshot.profiles.get('mix')?.slots.opus)).toBe('anthropic:claude-opus-5');
     const named = await snapshotOf(`${OWN}profiles: { mix: { provider: one, models: { opus: subscription } } }\n`);
     expect(named.profiles.get('mix')).toMatchObject({ auth: 'subscription' });
     expect(named.profiles.get('mix')?.slots.opus?.credential.kind).toBe('client');
+  });
+
+  it.each([
+    ['max:claude-opus-5', 'subscription:claude-opus-5', 'one'],
+    ['max:claude-opus-5', 'subscription:claude-opus-5', undefined],
+    ['o:big', 'one:big', undefined],
+  ])('a model of an alias is refused, and said how to write: %s', async (text, instead, provider) => {
+    const of = provider === undefined ? '' : `provider: ${provider}, `;
+    const aliases = 'aliases: { o: one, m: "one:big" }\n';
+    const load = loadText(`${OWN}${aliases}profiles: { mix: { ${of}models: { opus: "${text}" } } }\n`);
+    await expect(load).rejects.toThrow(`only a profile or a provider has models; did you mean "${instead}"?`);
+  });
+
+  it('what begins with an alias of a model may be a model of the profile: runtimes call theirs name:tag', async () => {
+    const config = `${OWN}aliases: { big: "two:huge" }\nprofiles: { mix: { provider: one, models: { opus: "big:8b" } } }\n`;
+    expect(place((await snapshotOf(config)).profiles.get('mix')?.slots.opus)).toBe('one:big:8b');
   });
 
   it('no value is in the snapshot when it is printed', async () => {

@@ -8,11 +8,7 @@ async function faults(text: string): Promise<string[]> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  return faultsOf(error).map((fault) =>
-    faultText(fault)
-      .replace(/^.*config\.yaml:/, '')
-      .replace('", which is no', '" is no'),
-  );
+  return faultsOf(error).map((fault) => faultText(fault).replace(/^.*config\.yaml:/, ''));
 }
 
 describe('what is wrong is told with line, column, key and the nearest valid name', () => {

@@ -112,6 +112,30 @@ describe('a reference', () => {
       expect(failure(text).code, text).toBe('unknown_reference');
   });
 
+  it('to a model of an alias is refused: only profiles and providers have models', () => {
+    for (const [text, instead] of [
+      ['deep:opus', 'deepseek:opus'],
+      ['Chain:deepseek-flash', 'deepseek:deepseek-flash'],
+      ['mm3:MiniMax-M3', 'minimax:MiniMax-M3'],
+      ['claude/deep:opus', 'deepseek:opus'],
+    ] as const) {
+      const error = failure(text);
+      expect(error).toMatchObject({ code: 'unknown_reference', hint: `Did you mean "${instead}"?` });
+      expect(error.message).toMatch(
+        /^"(.+):.+": "\1" is an alias of ".+", and only a profile or a provider has models$/,
+      );
+      expect(meaning(instead)).toMatch(/^model/);
+    }
+  });
+
+  it('to nothing says so in a sentence, and keeps the model where only the place is mistyped', () => {
+    expect(failure('zzzzzzzz').message).toBe('"zzzzzzzz" is no profile, alias, provider:model or model of a profile');
+    expect(failure('lost').message).toBe(
+      'alias "lost" means "nowhere", which is no profile, alias, provider:model or model of a profile',
+    );
+    expect(failure('depseek:some-model').hint).toBe('Did you mean "deepseek:some-model"?');
+  });
+
   it('through an alias that leads nowhere or in a circle is refused and says which', () => {
     expect(failure('lost').message).toContain('alias "lost" means "nowhere"');
     expect(failure('a').message).toContain('a -> b -> a');

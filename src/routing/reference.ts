@@ -21,6 +21,8 @@ export interface Reference {
   readonly target: Target;
 }
 
+const KINDS = 'profile, alias, provider:model or model of a profile';
+
 /** Prefix of the rows that midswap puts into the client's model picker, and of its ids in `/v1/models`. */
 const PICKER_PREFIX = /^claude\//i;
 
@@ -219,18 +221,39 @@ function candidateText(reading: Reference): string {
 }
 
 function unknown(snapshot: Snapshot, text: string, trail: readonly string[]): MidswapError {
-  const via = trail.length > 0 ? `alias "${trail.join('" -> "')}" means ` : '';
-  const near = nearest(text, names(snapshot));
-  return new MidswapError(
-    'unknown_reference',
-    `${via}"${text}", which is no profile, alias, provider:model or model of a profile`,
-    {
-      hint:
-        near !== undefined
-          ? `Did you mean "${near}"?`
-          : 'List what there is with "midswap profile list" and "midswap models".',
-    },
-  );
+  const [subject, end] =
+    trail.length > 0
+      ? [`alias "${trail.join('" -> "')}" means "${text}"`, `, which is no ${KINDS}`]
+      : [`"${text}"`, ` is no ${KINDS}`];
+  const path = /^([^:/]+)([:/].+)$/s.exec(text);
+  const [, head = '', rest = ''] = path ?? [];
+  const meaning = meaningOf(snapshot, head.toLowerCase());
+  if (meaning !== undefined) {
+    const what = `${subject}${trail.length > 0 ? '; ' : ': '}"${head}" is an alias of "${meaning}", and only a profile or a provider has models`;
+    return new MidswapError('unknown_reference', what, {
+      hint: `Did you mean "${meaning.split(/[:/]/, 1)[0]}${rest}"?`,
+    });
+  }
+  const place = path === null ? undefined : nearest(head, [...snapshot.profiles.keys(), ...snapshot.providers.keys()]);
+  const near = place === undefined ? nearest(text, names(snapshot)) : place + rest;
+  return new MidswapError('unknown_reference', subject + end, {
+    hint:
+      near !== undefined
+        ? `Did you mean "${near}"?`
+        : 'List what there is with "midswap profile list" and "midswap models".',
+  });
+}
+
+/** What an alias comes to; `undefined` for what is none, and for one that leads back to itself. */
+function meaningOf({ aliases }: Snapshot, name: string): string | undefined {
+  const seen = new Set<string>();
+  let text = name;
+  for (let next = aliases.get(name); next !== undefined; next = aliases.get(text.toLowerCase())) {
+    if (seen.has(next.toLowerCase())) return undefined;
+    seen.add(next.toLowerCase());
+    text = next;
+  }
+  return seen.size === 0 ? undefined : text;
 }
 
 function* names(snapshot: Snapshot): Generator<string> {
