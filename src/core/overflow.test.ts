@@ -165,6 +165,8 @@ describe('an overflow', () => {
       'CONTENT_LENGTH_EXCEEDS_THRESHOLD Input content length exceeds threshold.',
       'Prompt too large for this model',
       'Request prompt exceeds the KV memory budget',
+      'the input length is too long',
+      'tokens_too_long the max input tokens is reached',
     ]) {
       expect(recogniseFailure(400, text).class).toBe('context_overflow');
       expect(canonicalOverflow(text, known).message).toBe(`prompt is too long: ${text}`);
