@@ -27,8 +27,8 @@ export interface ProfileSources {
   readonly secrets: Secrets;
   readonly proxies: EnvironmentProxies | undefined;
   modelData(provider: string, model: string | undefined): ModelData;
-  /** Whether the provider is known to have the model, by its exact name. */
-  hasModel(provider: CompiledProvider, model: string): boolean;
+  /** Names of a provider's models of which something is known. */
+  modelNames(provider: string): ReadonlySet<string>;
 }
 
 /** A profile and the ways in which targets are made through it. */
@@ -231,7 +231,7 @@ export class ProfileCompiler {
     slot: Slot | undefined,
     trail: readonly string[],
   ): Target | DeadEnd {
-    if (provider && this.#sources.hasModel(provider, text)) return own(text);
+    if (provider && this.#sources.modelNames(provider.provider.id).has(text)) return own(text);
     const elsewhere = this.#atPlace(written, provider, own, text, ':', slot);
     if (elsewhere) return elsewhere;
     const key = text.toLowerCase();

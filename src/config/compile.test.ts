@@ -426,6 +426,17 @@ limits: { CORP: { rps: 0.5, concurrency: 2 } }
 });
 
 describe('routes and names', () => {
+  it('a model is spelled as its provider spells it, wherever its name is known from', async () => {
+    const snapshot = await snapshotOf(
+      'providers: { corp: { protocol: openai-chat, base_url: "http://127.0.0.1:1", model_data: { Large-1: { vision: true } } } }',
+    );
+    expect(resolveReference(snapshot, 'CORP:large-1').target).toMatchObject({
+      model: 'Large-1',
+      data: { vision: true },
+    });
+    expect(resolveReference(snapshot, 'corp:other').target.model).toBe('other');
+  });
+
   it('are there as they are written, names in lower case', async () => {
     const snapshot = await snapshotOf(`aliases: { G5: "glm:glm-5" }
 model_map: { Claude-3-5-Haiku-Latest: haiku }

@@ -80,6 +80,7 @@ export function compileConfig(input: CompileInput): Compiled {
     aliases.set(SUBSCRIPTION_ALIAS, SUBSCRIPTION);
   }
   const data = dataLookUp(providers, models);
+  const modelNames = modelNamesOf(providers, data.tables);
   const compiler = new ProfileCompiler(
     {
       profiles: written,
@@ -89,7 +90,7 @@ export function compileConfig(input: CompileInput): Compiled {
       secrets,
       proxies,
       modelData: data,
-      hasModel: modelLookUp(data.tables),
+      modelNames,
     },
     remarks,
   );
@@ -114,6 +115,7 @@ export function compileConfig(input: CompileInput): Compiled {
       return target;
     },
     modelData: (provider: string, model: string) => data(provider, model),
+    modelNames,
     providerId,
   });
   checkReferences(config, snapshot, new Set([...written.keys()].filter((key) => !profiles.has(key))), remarks);
@@ -191,12 +193,14 @@ function dataLookUp(providers: ReadonlyMap<string, CompiledProvider>, models: Mo
   return Object.assign(look, { tables });
 }
 
-function modelLookUp(tables: readonly ModelTable[]) {
+/** Names of a provider's models of which something is known. */
+function modelNamesOf(providers: ReadonlyMap<string, CompiledProvider>, tables: readonly ModelTable[]) {
   const known = new Map<string, ReadonlySet<string>>();
-  return ({ provider, models }: CompiledProvider, model: string): boolean => {
-    const names = known.get(provider.id) ?? new Set([...Object.values(models), ...knownModels(provider.id, ...tables)]);
-    known.set(provider.id, names);
-    return names.has(model);
+  return (id: string): ReadonlySet<string> => {
+    const models = providers.get(id)?.models ?? {};
+    const names = known.get(id) ?? new Set([...Object.values(models), ...knownModels(id, ...tables)]);
+    known.set(id, names);
+    return names;
   };
 }
 

@@ -39,6 +39,7 @@ export function sampleSnapshot(): Snapshot {
     modelMap: new Map(),
     routing: { subagents: new Map() },
     targetFor: (provider, model) => sampleTarget(provider, model, undefined),
+    modelNames: () => [],
     providerId: () => undefined,
     modelData: () => ({ contextWindow: undefined, maxOutputTokens: undefined, vision: undefined, thinking: undefined }),
     settings: {

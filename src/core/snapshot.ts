@@ -149,6 +149,8 @@ export interface Snapshot {
   /** A target for any model of any provider: references such as `provider:model` end here. */
   targetFor(provider: string, model: string | undefined, profile?: string): Target;
   modelData(provider: string, model: string): ModelData;
+  /** Names of a provider's models of which something is known, as the provider spells them. */
+  modelNames(provider: string): Iterable<string>;
   /** The id of a provider by any of its names, in any case. */
   providerId(name: string): string | undefined;
 }

@@ -1,4 +1,3 @@
-import { knownModels } from '../catalogue/models.ts';
 import { MidswapError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { isSlot, type Slot } from '../core/slot.ts';
@@ -156,7 +155,7 @@ function atProvider(snapshot: Snapshot, provider: string, model: string): Refere
 /** The model's name as the provider spells it, where it is known: references do not mind case, providers do. */
 function spelling(snapshot: Snapshot, provider: string, model: string): string {
   const wanted = model.toLowerCase();
-  const known = [...Object.values(snapshot.providers.get(provider)?.models ?? {}), ...knownModels(provider)];
+  const known = [...snapshot.modelNames(provider)];
   return known.find((name) => name === model) ?? known.find((name) => name.toLowerCase() === wanted) ?? model;
 }
 

@@ -1,4 +1,4 @@
-import { modelData } from '../catalogue/models.ts';
+import { knownModels, modelData } from '../catalogue/models.ts';
 import type { CatalogueEntry } from '../catalogue/provider.ts';
 import { modelQuirksOf } from '../catalogue/provider.ts';
 import { findProvider, PROVIDERS } from '../catalogue/providers.ts';
@@ -72,6 +72,7 @@ export function sketchSnapshot(sketch: SnapshotSketch = {}): Snapshot {
     routing: { ...routes, subagents: new Map(Object.entries(subagents ?? {})) },
     targetFor,
     modelData: (id, model) => modelData(id, model),
+    modelNames: (id) => [...Object.values(providers.get(id)?.models ?? {}), ...knownModels(id)],
     providerId: (name) => findProvider(name)?.id,
   };
 }

@@ -139,6 +139,7 @@ export function snapshotOf(
     routing: { subagents: new Map() },
     targetFor: (provider, model) => targetOf(provider, model),
     modelData: () => UNKNOWN_MODEL,
+    modelNames: () => [],
     providerId: (name) => (Object.hasOwn(providers, name) ? name : undefined),
   };
 }
