@@ -53,7 +53,7 @@ export class Answer {
   }
 
   /** A failure of the stream itself; the client may ask again. */
-  broken(failure: 'empty' | 'malformed' | 'truncated', what: string): UpstreamFault {
+  broken(failure: 'empty' | 'malformed' | 'truncated' | 'server_error', what: string): UpstreamFault {
     return {
       class: failure,
       status: 502,

@@ -4,7 +4,7 @@ import { type ErrorWords, readErrorValue } from '../upstream-error.ts';
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { type MessageWriter, WriterMisuse } from './message-writer.ts';
-import { knownStopReason } from './stop-reason.ts';
+import { isBrokenOff, knownStopReason } from './stop-reason.ts';
 import { tapUsage, usageExtra } from './usage.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -77,8 +77,7 @@ export class EventTranslator {
   /** A whole message where a stream was expected. */
   #message(message: Fields): void {
     this.#take('message_start', { message: { ...message, content: [] } });
-    const content = Array.isArray(message.content) ? message.content : [];
-    for (const [index, block] of content.entries()) {
+    for (const [index, block] of contentOf(message).entries()) {
       this.#take('content_block_start', { index, content_block: block });
       this.#take('content_block_stop', { index });
     }
@@ -192,6 +191,9 @@ export class EventTranslator {
         open.input = undefined;
         return this.#writer.toolArguments(open.key, text(delta.partial_json));
       default:
+        // Sources may come before the text, and a block of text is opened by its first one otherwise.
+        if (open?.kind === 'text' && delta.type === 'citations_delta' && this.#writer.openBlock !== 'text')
+          this.#writer.openText({});
         if (open !== undefined && this.#isForClient(delta, open.kind)) this.#writer.rawDelta(delta);
     }
   }
@@ -225,6 +227,10 @@ export class EventTranslator {
     const { stop_reason: reason, stop_sequence: sequence, ...others } = fields(delta);
     this.#sawDelta = true;
     if (typeof reason === 'string' && reason !== '') this.#stopReason = reason;
+    if (!this.#answer.genuine && this.#stopReason !== undefined && isBrokenOff(this.#stopReason)) {
+      this.fault = this.#answer.broken('server_error', `broke the answer off (${this.#stopReason})`);
+      return;
+    }
     if (typeof sequence === 'string') this.#stopSequence = sequence;
     this.#delta = { ...this.#delta, ...others };
     const honest = this.#answer.tap(usage);
@@ -251,6 +257,15 @@ export class EventTranslator {
     });
     this.done = true;
   }
+}
+
+/** Blocks of a whole message. Some endpoints give a text in their place, or among them. */
+export function contentOf({ content }: Fields): Fields[] {
+  const list: readonly unknown[] = Array.isArray(content) ? content : [content];
+  return list.flatMap((block) => {
+    if (typeof block === 'string') return block === '' ? [] : [{ type: 'text', text: block }];
+    return typeof block === 'object' && block !== null ? [block as Fields] : [];
+  });
 }
 
 function wordsOf(event: Fields): ErrorWords {

@@ -4,7 +4,7 @@ import { readErrorValue } from '../upstream-error.ts';
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { canBeUnique, honestStopReason, isLegalCallId, type Resume } from './message-writer.ts';
-import { knownStopReason } from './stop-reason.ts';
+import { isBrokenOff, knownStopReason } from './stop-reason.ts';
 
 /** What becomes of a frame: on as it is, something else in its place, nothing, this and the rest through the writer, or
  * the end of it all. */
@@ -19,6 +19,9 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const CLOSE_BRACE = 0x7d;
+const BACKSLASH = 0x5c;
+const LOWER_U = 0x75;
+const ESCAPABLE = Buffer.from('"\\\\/bfnrt');
 const EVENT = Buffer.from('event: ');
 const DATA = Buffer.from('data: ');
 const DELTA = Buffer.from('content_block_delta\n');
@@ -136,7 +139,8 @@ export class FrameReader {
     if (this.#open === undefined || compare(bytes, json, this.#deltaHead) !== 1) return false;
     let last = jsonEnd - 1;
     while (bytes[last] === SPACE) last -= 1;
-    return bytes[last] === CLOSE_BRACE && bytes[last - 1] === CLOSE_BRACE && bytes[last - 2] === QUOTE;
+    if (bytes[last] !== CLOSE_BRACE || bytes[last - 1] !== CLOSE_BRACE || bytes[last - 2] !== QUOTE) return false;
+    return this.#answer.genuine || isInsideOfString(bytes, json + this.#deltaHead.length, last - 2);
   }
 
   #look(name: string, data: Buffer): void {
@@ -279,16 +283,20 @@ export class FrameReader {
       return;
     }
     const hasTools = this.#toolIds.length > 0;
+    if (said !== undefined && isBrokenOff(said)) {
+      this.#fail(this.#answer.broken('server_error', `broke the answer off (${said})`));
+      return;
+    }
     if (said !== undefined) this.#stopReason = honestStopReason(knownStopReason(said), hasTools);
     const reason = this.#stopReason ?? (hasTools ? 'tool_use' : null);
     this.#completed ||= reason !== null;
     const counted = typeof fields(usage).output_tokens === 'number';
-    const isUsable = delta === event.delta && counted && usage === event.usage;
+    const isUsable = delta === event.delta && counted && usage === event.usage && !hasNulls(usage);
     if (reason === (delta.stop_reason ?? null) && isUsable) return;
     this.#replace('message_delta', {
       ...event,
       delta: { ...delta, stop_reason: reason, stop_sequence: delta.stop_sequence ?? null },
-      usage: counted ? usage : { ...withoutNulls(usage), output_tokens: this.#answer.usage.outputTokens ?? 0 },
+      usage: { output_tokens: this.#answer.usage.outputTokens ?? 0, ...withoutNulls(usage) },
     });
   }
 
@@ -323,7 +331,7 @@ function verdictOn(delta: Fields, kind: Kind): Verdict {
     case 'thinking_delta':
       return typeof delta.thinking !== 'string' ? 'drop' : kind === 'thinking' ? 'pass' : 'repair';
     case 'signature_delta':
-      return kind === 'thinking' ? 'pass' : 'repair';
+      return typeof delta.signature !== 'string' ? 'drop' : kind === 'thinking' ? 'pass' : 'repair';
     case 'input_json_delta':
       return typeof delta.partial_json !== 'string' ? 'drop' : kind === 'tool' || kind === 'raw' ? 'pass' : 'repair';
     case 'citations_delta':
@@ -357,6 +365,27 @@ function compare(bytes: Buffer, at: number, what: Buffer): 1 | 0 | -1 {
     if (bytes[at + index] !== what[index]) return at + index >= bytes.length ? -1 : 0;
   }
   return 1;
+}
+
+/** The bytes are what may stand between the quotation marks of a JSON string. UTF-8 is not looked at: no byte of it
+ * breaks a string, and who reads it replaces what is wrong. */
+function isInsideOfString(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte < SPACE || byte === QUOTE) return false;
+    if (byte !== BACKSLASH) continue;
+    at += 1;
+    if (at >= to) return false;
+    if (bytes[at] === LOWER_U) {
+      if (at + 4 >= to || !/^[0-9a-f]{4}$/i.test(bytes.toString('latin1', at + 1, at + 5))) return false;
+      at += 4;
+    } else if (!ESCAPABLE.includes(bytes[at] as number)) return false;
+  }
+  return true;
+}
+
+function hasNulls(usage: unknown): boolean {
+  return Object.values(fields(usage)).includes(null);
 }
 
 function withoutNulls(usage: unknown): Fields {

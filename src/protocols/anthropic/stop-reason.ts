@@ -28,3 +28,8 @@ export function knownStopReason(reason: string): string {
   if (KNOWN.has(lower)) return lower;
   return (Object.hasOwn(SYNONYMS, lower) && SYNONYMS[lower]) || 'end_turn';
 }
+
+/** Words with which endpoints tell that the answer is not whole. */
+export function isBrokenOff(reason: string): boolean {
+  return /error|abort|cancel|interrupt|timeout|fail|disconnect|insufficient/i.test(reason);
+}

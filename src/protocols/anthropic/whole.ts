@@ -6,10 +6,10 @@ import type { Usage } from '../../core/usage.ts';
 import { readErrorValue } from '../upstream-error.ts';
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
-import { EventTranslator } from './event-translator.ts';
+import { contentOf, EventTranslator } from './event-translator.ts';
 import { MessageCollector } from './message-collector.ts';
 import { canBeUnique, honestStopReason, isLegalCallId } from './message-writer.ts';
-import { knownStopReason } from './stop-reason.ts';
+import { isBrokenOff, knownStopReason } from './stop-reason.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 export type WholeAnswer = { readonly body: Buffer; readonly usage: Usage } | { readonly fault: UpstreamFault };
@@ -39,6 +39,9 @@ export function wholeAnswer(body: Buffer, answer: Answer): WholeAnswer {
   rememberThinking(message, answer);
   const usage = answer.tap(message.usage);
   if (answer.genuine) return { body: withModel(body, message, answer.env.model), usage: answer.usage };
+  const { stop_reason: reason } = message;
+  if (typeof reason === 'string' && isBrokenOff(reason))
+    return { fault: answer.broken('server_error', `broke the answer off (${reason})`) };
   return { body: Buffer.from(JSON.stringify(completed(message, usage, answer)), 'utf8'), usage: answer.usage };
 }
 
@@ -78,13 +81,15 @@ function rememberThinking(message: Fields, answer: Answer): void {
 function completed(message: Fields, usage: unknown, answer: Answer): Fields {
   const { mintId } = answer.context;
   const ids = new Set<string>();
-  const content = (Array.isArray(message.content) ? message.content : []).map((block: Fields): Fields => {
-    if (block?.type === 'thinking' && typeof block.signature !== 'string') return { ...block, signature: '' };
-    if (block?.type !== 'tool_use') return block;
+  const content = contentOf(message).flatMap((block): Fields[] => {
+    if (block.type === 'thinking' && typeof block.signature !== 'string') return [{ ...block, signature: '' }];
+    if (block.type === 'text' && typeof block.text !== 'string') return [];
+    if (block.type !== 'tool_use') return [block];
+    if (typeof block.name !== 'string' || block.name.trim() === '') return [];
     let id = typeof block.id === 'string' ? block.id : '';
     if (!isLegalCallId(id) || ids.has(id) || answer.isUsed(id)) id = mintId('toolu');
     ids.add(id);
-    return { ...block, id, input: inputOf(block.input) };
+    return [{ ...block, id, input: inputOf(block.input) }];
   });
   const reason = typeof message.stop_reason === 'string' ? knownStopReason(message.stop_reason) : 'end_turn';
   const counts = (typeof usage === 'object' && usage !== null ? usage : {}) as Fields;
