@@ -58,6 +58,12 @@ aliases: { quick: "sandbox:sandbox-swift" }
     ['the gateway', 'gateway: { host: 0.0.0.0 }', '1:1: gateway: a project file may not set this'],
     ['limits', 'limits: { glm: { rps: 0.01 } }', '1:1: limits: a project file may not set this'],
     ['always_dynamic', 'always_dynamic: false', '1:1: always_dynamic: a project file may not set this'],
+    ['who judges', 'routing: { classifier: sandbox }', '1:12: routing.classifier: a project file may not choose who'],
+    [
+      'who judges in a profile',
+      'profiles: { glm: { models: { classifier: "sandbox:sandbox-swift" } } }',
+      '1:30: profiles.glm.models.classifier: a project file may not choose who',
+    ],
     [
       'the provider of a profile',
       'profiles: { glm: { provider: groq } }',

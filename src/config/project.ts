@@ -44,6 +44,7 @@ export function checkProject(
   const value = plainValue(source.root);
   for (const [key, inner] of entriesOf(value)) {
     if (!ALLOWED.has(key)) refuse([key], 'a project file may not set this');
+    if (key === 'routing') checkJudge(inner, ['routing'], refuse);
     if (key === 'aliases') checkAliases(inner, known, refuse);
     if (key === 'profiles') checkProfiles(inner, known.profiles, refuse);
   }
@@ -60,9 +61,18 @@ function checkProfiles(value: unknown, profiles: ReadonlySet<string>, refuse: Re
     for (const [key, inner] of entriesOf(profile)) {
       const path = ['profiles', name, key];
       if (!ALLOWED_IN_PROFILE.has(key)) refuse(path, 'a project file may not set this');
-      else
+      else {
         for (const [slot] of entriesOf(inner)) if (!ALLOWED_MODELS.has(slot)) refuse([...path, slot], 'unknown slot');
+        checkJudge(inner, path, refuse);
+      }
     }
+  }
+}
+
+/** Nobody would see that another model judges what the project's own commands may do. */
+function checkJudge(value: unknown, path: Path, refuse: Refuse): void {
+  for (const [key] of entriesOf(value)) {
+    if (key === 'classifier') refuse([...path, key], 'a project file may not choose who judges its tool calls');
   }
 }
 
