@@ -72,6 +72,11 @@ const SAMPLES: readonly (readonly [TextToolCallFormat, string])[] = [
   ['llama', '<function=Read={"file_path":"a"}</function>'],
 ];
 
+function holdsCall(text: string): boolean {
+  const calls = new TextToolCalls(ALL, (name) => SCHEMAS.get(name));
+  return [...calls.push(text), ...calls.end()].some(({ kind }) => kind === 'call');
+}
+
 describe('calls written as text', () => {
   it.each(SAMPLES)('%s', (format, sample) => {
     expect(read([sample], [format])).toEqual(['Read{"file_path":"a"}']);
@@ -137,7 +142,7 @@ describe('calls written as text', () => {
         const sorted = [...new Set(cuts.map((cut) => cut % (whole.length + 1)))].sort((a, b) => a - b);
         const pieces = [...sorted, whole.length].map((end, at) => whole.slice(sorted[at - 1] ?? 0, end));
         expect(read(pieces)).toEqual(read([whole]));
-        if (!read([whole]).some((each) => each === 'Read{}')) expect(read([whole]).join('')).toBe(whole);
+        if (!holdsCall(whole)) expect(read([whole]).join('')).toBe(whole);
       }),
       { numRuns: 300 },
     );
