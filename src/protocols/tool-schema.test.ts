@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isStrictExpressible, outputSchema, type SchemaDialect, toolParameters } from './tool-schema.ts';
+import { outputSchema, type SchemaDialect, strictParameters, toolParameters } from './tool-schema.ts';
 
 const DIALECTS: readonly SchemaDialect[] = ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'];
 
@@ -111,6 +111,67 @@ describe('tool parameters', () => {
     });
   });
 
+  it('have no reference that leads nowhere', () => {
+    const properties = {
+      a: { $ref: '#/$defs/Gone', description: 'a' },
+      b: { $ref: 'https://json-schema.org/draft-07/schema#' },
+      c: { $ref: '#anchor' },
+      d: { $ref: '#/properties/e' },
+      e: { type: 'string' },
+    };
+    expect(toolParameters({ type: 'object', properties }, 'openai').properties).toEqual({
+      ...properties,
+      a: { description: 'a' },
+      b: {},
+      c: {},
+    });
+  });
+
+  it('have no mark of old drafts in the place of a list of required names', () => {
+    const schema = { type: 'object', properties: { a: { type: 'string', required: true } }, required: 'a' };
+    for (const dialect of DIALECTS) expect(toolParameters(schema, dialect)).not.toHaveProperty('required');
+    for (const dialect of DIALECTS.filter((each) => each !== 'json-schema')) {
+      expect(toolParameters(schema, dialect).properties).toEqual({ a: { type: 'string' } });
+    }
+  });
+
+  it('give every property a type for Moonshot, whatever it is built of', () => {
+    const properties = {
+      any: true,
+      none: false,
+      words: { description: 'w' },
+      list: { const: [1] },
+      map: { const: { x: 1 } },
+      all: { allOf: [{ type: 'object', properties: { a: { type: 'string' } } }, { $ref: '#/$defs/B' }] },
+    };
+    const $defs = { B: { type: 'object', properties: { b: { type: 'string' } }, required: ['b'] } };
+    expect(toolParameters({ type: 'object', properties, $defs }, 'moonshot').properties).toEqual({
+      any: { type: 'string' },
+      none: { type: 'string' },
+      words: { description: 'w', type: 'string' },
+      list: { const: [1], type: 'array' },
+      map: { const: { x: 1 }, type: 'object' },
+      all: { type: 'object', properties: { a: { type: 'string' }, b: { type: 'string' } }, required: ['b'] },
+    });
+  });
+
+  it('have no empty choice and no null for Gemini', () => {
+    const properties = {
+      any: true,
+      none: { enum: [], type: 'string' },
+      blank: { enum: ['', 'a'] },
+      choice: { anyOf: [] },
+      nothing: { const: null },
+    };
+    expect(toolParameters({ type: 'object', properties }, 'gemini').properties).toEqual({
+      any: { type: 'string' },
+      none: { type: 'string' },
+      blank: { type: 'string', enum: ['a'] },
+      choice: { type: 'string' },
+      nothing: { type: 'string', nullable: true },
+    });
+  });
+
   it('end even when references loop', () => {
     const schema = {
       type: 'object',
@@ -183,6 +244,38 @@ describe('output schemas', () => {
     });
   });
 
+  it('say what the strict mode can check, and keep quiet about the rest', () => {
+    const schema = {
+      type: 'object',
+      properties: { a: { type: 'string', minLength: 1 }, b: { oneOf: [{ type: 'string' }, { type: 'number' }] } },
+    };
+    expect(outputSchema(schema)).toEqual({
+      strict: true,
+      schema: {
+        type: 'object',
+        properties: { a: { type: 'string' }, b: { anyOf: [{ type: 'string' }, { type: 'number' }] } },
+        additionalProperties: false,
+        required: ['a', 'b'],
+      },
+    });
+    const merged = { type: 'object', properties: { a: { allOf: [{ type: 'string' }] } } };
+    expect(outputSchema(merged)).toEqual({ schema: merged, strict: false });
+  });
+
+  it('are of objects', () => {
+    for (const schema of [undefined, 'x', {}, { type: 'array', items: {} }, { type: 'object', anyOf: [{}] }]) {
+      expect(outputSchema(schema)).toBeUndefined();
+    }
+  });
+
+  it('are of objects too when only the properties say so', () => {
+    const schema = { properties: { a: { type: 'string' } } };
+    expect(outputSchema(schema)).toEqual({
+      strict: true,
+      schema: { ...schema, type: 'object', additionalProperties: false, required: ['a'] },
+    });
+  });
+
   it('stay as they are when they hold an open map', () => {
     const schema = { type: 'object', properties: { a: { type: 'object', additionalProperties: { type: 'string' } } } };
     expect(outputSchema(schema)).toEqual({ schema, strict: false });
@@ -190,9 +283,31 @@ describe('output schemas', () => {
 });
 
 describe('strict tools', () => {
-  it('are those whose properties are all required already', () => {
-    expect(isStrictExpressible({ type: 'object', properties: { a: {} }, required: ['a'] })).toBe(true);
-    expect(isStrictExpressible({ type: 'object', properties: { a: {} } })).toBe(false);
-    expect(isStrictExpressible({ type: 'object', properties: {}, additionalProperties: true })).toBe(false);
+  const object = (properties: object, more: object = {}) => ({
+    type: 'object',
+    properties,
+    required: Object.keys(properties),
+    ...more,
+  });
+
+  it('are those whose properties are all required already, and they are closed', () => {
+    const a = { a: { type: 'string' }, deep: object({ b: { type: 'number' } }) };
+    expect(strictParameters(object(a))).toEqual({
+      ...object({ ...a, deep: { ...object({ b: { type: 'number' } }), additionalProperties: false } }),
+      additionalProperties: false,
+    });
+    expect(strictParameters({ ...object(a), required: ['a'] })).toBeUndefined();
+    expect(strictParameters(object({}, { additionalProperties: true }))).toBeUndefined();
+  });
+
+  it.each([
+    ['a value of any type', { description: 'anything' }],
+    ['an open map', { type: 'object', additionalProperties: { type: 'string' } }],
+    ['a format', { type: 'string', format: 'uri' }],
+    ['a default', { type: 'string', default: 'x' }],
+    ['a choice that the mode does not know', { oneOf: [{ type: 'string' }, { type: 'number' }] }],
+    ['an array of anything', { type: 'array', items: {} }],
+  ])('are none with %s', (_, property) => {
+    expect(strictParameters(object({ a: property }))).toBeUndefined();
   });
 });

@@ -1,11 +1,21 @@
 import type { ChatQuirks } from '../core/target.ts';
+import { geminiSchema } from './gemini-schema.ts';
+import {
+  everySchema,
+  flattened,
+  followed,
+  inferredType,
+  isSchema,
+  lookUp,
+  names,
+  type Rule,
+  type Schema,
+  UNIONS,
+  walked,
+  without,
+} from './json-schema.ts';
 
 export type SchemaDialect = ChatQuirks['schemaDialect'];
-
-type Schema = Record<string, unknown>;
-
-/** Schemas nest as deep as people write them, references as deep as they loop. */
-const MAX_DEPTH = 64;
 
 /**
  * A tool's `input_schema` as `function.parameters`: always an object schema with `properties` and without a union at
@@ -13,180 +23,108 @@ const MAX_DEPTH = 64;
  */
 export function toolParameters(schema: unknown, dialect: SchemaDialect): Schema {
   const root = objectRoot(isSchema(schema) ? schema : {});
+  const resolve = resolved(root);
   switch (dialect) {
     case 'json-schema':
       return root;
     case 'openai':
-      return walked(root, [completeArray]);
-    case 'moonshot':
-      return walked(root, [splitTypeList, typesIntoBranches, bareReference, completeArray, inferType]);
+      return walked(root, [resolve, listRequired, completeArray]);
+    case 'moonshot': {
+      const flatten: Rule = (node) => (Array.isArray(node.allOf) ? flattened(node, root) : node);
+      return walked(root, [
+        resolve,
+        listRequired,
+        flatten,
+        splitTypeList,
+        typesIntoBranches,
+        bareReference,
+        completeArray,
+        inferType,
+      ]);
+    }
     case 'gemini':
-      return geminiRoot(root);
+      return geminiSchema(root);
     case 'strict':
-      return walked(root, [completeArray, dropUnsupportedByStrict, closeObject]);
+      return walked(root, [resolve, listRequired, completeArray, dropUnsupportedByStrict, closeObject]);
   }
 }
 
-/** Whether `strict: true` keeps the meaning: every object closed and every property required already. */
-export function isStrictExpressible(schema: unknown): boolean {
-  return everySchema(schema, (node) => {
-    if (node.type !== 'object' && !isSchema(node.properties)) return true;
-    const { additionalProperties, properties } = node;
-    if (additionalProperties !== undefined && additionalProperties !== false) return false;
-    if (!isSchema(properties)) return false;
-    const required = new Set(Array.isArray(node.required) ? node.required : []);
-    return Object.keys(properties).every((name) => required.has(name));
-  });
+/** The same for `strict: true`, where that keeps the meaning: every property is required already, no object is open, and
+ * nothing is said that the strict mode does not know. */
+export function strictParameters(parameters: Schema): Schema | undefined {
+  return isStrict(parameters) ? walked(parameters, [closeObject]) : undefined;
 }
 
 /**
  * A schema for `response_format`: with `strict` every object is closed and all of its properties are required, as the
- * strict mode of the API demands. An open map cannot be closed; then the schema stays as it is and is not strict.
+ * strict mode of the API demands; what that mode cannot check is left out of it. An open map cannot be closed: then the
+ * schema stays as it is and is not strict. `undefined` for one that is not of an object: no `response_format` takes it.
  */
-export function outputSchema(schema: unknown): { readonly schema: Schema; readonly strict: boolean } {
-  const root = isSchema(schema) ? schema : { type: 'object', properties: {} };
-  const closable = everySchema(root, (node) => {
-    if (node.type !== 'object' && !isSchema(node.properties)) return true;
-    return isSchema(node.properties) && !isSchema(node.additionalProperties) && node.additionalProperties !== true;
+export function outputSchema(given: unknown): { readonly schema: Schema; readonly strict: boolean } | undefined {
+  if (!isSchema(given) || UNIONS.some((key) => given[key] !== undefined)) return undefined;
+  if (given.type !== 'object' && !(given.type === undefined && isSchema(given.properties))) return undefined;
+  const schema = given.type === 'object' ? given : { ...given, type: 'object' };
+  const isClosable = everySchema(schema, ({ additionalProperties: more }) => more === undefined || more === false);
+  if (!isClosable) return { schema, strict: false };
+  const closed = walked(schema, [completeArray, choiceOfAny, dropUnsupportedByStrict, closeObject, requireAll]);
+  return isStrict(closed) ? { schema: closed, strict: true } : { schema, strict: false };
+}
+
+/** Keywords of the strict mode: platform.openai.com/docs/guides/structured-outputs. */
+const STRICT_KEYS = new Set([
+  'type',
+  'title',
+  'description',
+  'properties',
+  'required',
+  'additionalProperties',
+  'items',
+  'enum',
+  'const',
+  'anyOf',
+  '$ref',
+  '$defs',
+  'definitions',
+]);
+
+function isStrict(schema: Schema): boolean {
+  return everySchema(schema, (node) => {
+    if (Object.keys(node).some((key) => !STRICT_KEYS.has(key))) return false;
+    const { type, anyOf, additionalProperties, properties } = node;
+    if (typeof node.$ref !== 'string' && type === undefined && !Array.isArray(anyOf)) return false;
+    if (type === 'array' && !isSchema(node.items)) return false;
+    if (type !== 'object' && !isSchema(properties)) return true;
+    if (additionalProperties !== undefined && additionalProperties !== false) return false;
+    if (!isSchema(properties)) return false;
+    const required = new Set(names(node.required));
+    return Object.keys(properties).every((name) => required.has(name));
   });
-  if (!closable) return { schema: root, strict: false };
-  return { schema: walked(root, [completeArray, closeObject, requireAll]), strict: true };
 }
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const UNIONS = ['anyOf', 'oneOf', 'allOf'] as const;
 
 /** "must not have 'enum' or 'not' at the top level"; the others say nothing about an object. */
 const NOT_AT_THE_ROOT = new Set(['$schema', '$id', '$ref', 'const', 'enum', 'not', 'items']);
 
 /** The root as one plain object: a reference resolved, unions flattened, `type` and `properties` present. */
 function objectRoot(given: Schema): Schema {
-  const root = followed(given, given, 0);
+  const root = followed(given, given);
   const rest = without(root, NOT_AT_THE_ROOT);
   const hasUnion = UNIONS.some((key) => rest[key] !== undefined);
-  const flat = hasUnion ? flattened(rest, given, 0) : rest;
-  return { ...flat, type: 'object', properties: isSchema(flat.properties) ? flat.properties : {} };
+  const flat = hasUnion ? flattened(rest, given) : rest;
+  return listRequired({ ...flat, type: 'object', properties: isSchema(flat.properties) ? flat.properties : {} });
 }
 
-/** The schema a `#/...` reference of `schema` leads to, or the schema itself. Siblings of the reference win. */
-function followed(schema: Schema, root: Schema, depth: number): Schema {
-  const reference = schema.$ref;
-  if (typeof reference !== 'string' || depth > 8) return schema;
-  const found = lookUp(reference, root);
-  if (found === undefined) return schema;
-  const { $ref: _reference, ...siblings } = schema;
-  return followed({ ...found, ...siblings }, root, depth + 1);
+/** A reference that leads nowhere in this document is refused with the whole request: anything goes in its place. */
+function resolved(root: Schema): Rule {
+  return (node) =>
+    typeof node.$ref === 'string' && lookUp(node.$ref, root) === undefined ? without(node, REFERENCE) : node;
 }
 
-function lookUp(reference: string, root: Schema): Schema | undefined {
-  if (!reference.startsWith('#')) return undefined;
-  let at: unknown = root;
-  for (const part of reference.slice(1).split('/').slice(1)) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    at = Reflect.get(at, decodedPart(part));
-  }
-  return isSchema(at) ? at : undefined;
-}
+const REFERENCE = new Set(['$ref']);
+const REQUIRED = new Set(['required']);
 
-function decodedPart(part: string): string {
-  const plain = part.replaceAll('~1', '/').replaceAll('~0', '~');
-  try {
-    return decodeURIComponent(plain);
-  } catch {
-    return plain;
-  }
-}
-
-/** One object with the properties of all branches. What `allOf` requires is required, what every branch of a choice
- * requires is required, the rest is optional. */
-function flattened(schema: Schema, root: Schema, depth: number): Schema {
-  const { anyOf: _any, oneOf: _one, allOf: _all, ...own } = schema;
-  const properties = new Map<string, unknown>(isSchema(own.properties) ? Object.entries(own.properties) : []);
-  const required = new Set(names(own.required));
-  for (const key of UNIONS) {
-    const branches = Array.isArray(schema[key]) ? schema[key].filter(isSchema) : [];
-    let common: Set<string> | undefined;
-    for (const branch of branches) {
-      const target = followed(branch, root, 0);
-      const flat = depth > 8 ? target : flattened(target, root, depth + 1);
-      if (isSchema(flat.properties)) {
-        for (const [name, value] of Object.entries(flat.properties)) mergeProperty(properties, name, value);
-      }
-      const wanted = names(flat.required);
-      if (key === 'allOf') for (const name of wanted) required.add(name);
-      else common = new Set(common === undefined ? wanted : wanted.filter((name) => common?.has(name)));
-    }
-    for (const name of common ?? []) required.add(name);
-  }
-  const { required: _required, ...rest } = own;
-  const out: Schema = { ...rest, properties: Object.fromEntries(properties) };
-  if (required.size > 0) out.required = [...required];
-  return out;
-}
-
-function mergeProperty(properties: Map<string, unknown>, name: string, value: unknown): void {
-  const known = properties.get(name);
-  if (known === undefined) properties.set(name, value);
-  else if (JSON.stringify(known) !== JSON.stringify(value)) properties.set(name, { anyOf: [known, value] });
-}
-
-function names(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
-}
-
-/** Keys whose value is a schema, a list of schemas, or a map of names to schemas. Everything else is data and never
- * entered: `default`, `enum`, `const`, `examples` may look like schemas. */
-const ONE = new Set([
-  'items',
-  'additionalProperties',
-  'contains',
-  'not',
-  'if',
-  'then',
-  'else',
-  'propertyNames',
-  'additionalItems',
-]);
-const LIST = new Set(['anyOf', 'oneOf', 'allOf', 'prefixItems']);
-const MAP = new Set(['properties', '$defs', 'definitions', 'patternProperties', 'dependentSchemas']);
-
-type Rule = (node: Schema) => Schema;
-
-/** Applies the rules to every schema of the tree, the inner ones first. */
-function walked(schema: Schema, rules: readonly Rule[], depth = 0): Schema {
-  if (depth > MAX_DEPTH) return {};
-  const out = mapChildren(schema, (child) => walked(child, rules, depth + 1));
-  return rules.reduce((node, rule) => rule(node), out);
-}
-
-function mapChildren(schema: Schema, apply: (child: Schema) => Schema): Schema {
-  const one = (value: unknown): unknown => (isSchema(value) ? apply(value) : value === true ? {} : value);
-  return Object.fromEntries(
-    Object.entries(schema).map(([key, value]) => {
-      // A closed or open object is told by a boolean, which stays one.
-      if (key === 'additionalProperties') return [key, isSchema(value) ? apply(value) : value];
-      if (ONE.has(key)) return [key, Array.isArray(value) ? value.map(one) : one(value)];
-      if (LIST.has(key) && Array.isArray(value)) return [key, value.map(one)];
-      if (MAP.has(key) && isSchema(value)) {
-        return [key, Object.fromEntries(Object.entries(value).map(([name, child]) => [name, one(child)]))];
-      }
-      return [key, value];
-    }),
-  );
-}
-
-function everySchema(schema: unknown, test: (node: Schema) => boolean, depth = 0): boolean {
-  if (!isSchema(schema)) return true;
-  if (depth > MAX_DEPTH || !test(schema)) return false;
-  let holds = true;
-  mapChildren(schema, (child) => {
-    holds &&= everySchema(child, test, depth + 1);
-    return child;
-  });
-  return holds;
+/** Old drafts mark single properties by `required: true`. */
+function listRequired(node: Schema): Schema {
+  return node.required === undefined || Array.isArray(node.required) ? node : without(node, REQUIRED);
 }
 
 /** "array schema missing items" otherwise. */
@@ -198,6 +136,12 @@ function completeArray(node: Schema): Schema {
 function closeObject(node: Schema): Schema {
   if (node.type !== 'object' && !isSchema(node.properties)) return node;
   return isSchema(node.additionalProperties) ? node : { ...node, additionalProperties: false };
+}
+
+/** The strict mode knows one kind of choice. */
+function choiceOfAny(node: Schema): Schema {
+  const { oneOf, ...rest } = node;
+  return Array.isArray(oneOf) && node.anyOf === undefined ? { ...rest, anyOf: oneOf } : node;
 }
 
 function requireAll(node: Schema): Schema {
@@ -221,12 +165,6 @@ const NOT_STRICT = new Set([
 
 function dropUnsupportedByStrict(node: Schema): Schema {
   return without(node, NOT_STRICT);
-}
-
-function without(node: Schema, keys: ReadonlySet<string>): Schema {
-  return Object.keys(node).some((key) => keys.has(key))
-    ? Object.fromEntries(Object.entries(node).filter(([key]) => !keys.has(key)))
-    : node;
 }
 
 /** `type: ["string", "null"]` as a choice of single types. */
@@ -261,92 +199,9 @@ function bareReference(node: Schema): Schema {
   return typeof node.$ref === 'string' ? { $ref: node.$ref } : node;
 }
 
+/** A property without a type is refused too. */
 function inferType(node: Schema): Schema {
   if (node.type !== undefined || node.$ref !== undefined) return node;
-  if (Array.isArray(node.anyOf) || Array.isArray(node.allOf)) return node;
-  const type = inferredType(node);
-  return type === undefined ? node : { ...node, type };
-}
-
-function inferredType(node: Schema): string | undefined {
-  if (isSchema(node.properties)) return 'object';
-  if (node.items !== undefined) return 'array';
-  const sample = Array.isArray(node.enum) ? node.enum[0] : node.const;
-  if (sample === null) return 'null';
-  if (typeof sample === 'number') return Number.isInteger(sample) ? 'integer' : 'number';
-  if (typeof sample === 'string' || typeof sample === 'boolean') return typeof sample;
-  return undefined;
-}
-
-const GEMINI_KEYS = new Set([
-  'type',
-  'format',
-  'title',
-  'description',
-  'nullable',
-  'enum',
-  'items',
-  'minItems',
-  'maxItems',
-  'properties',
-  'required',
-  'minProperties',
-  'maxProperties',
-  'minimum',
-  'maximum',
-  'minLength',
-  'maxLength',
-  'pattern',
-  'anyOf',
-  'default',
-]);
-const GEMINI_FORMATS = new Set(['enum', 'date-time']);
-
-function geminiRoot(root: Schema): Schema {
-  return gemini(root, root, 0);
-}
-
-/** The OpenAPI subset that Gemini takes: references inlined, one type per schema, string enumerations. */
-function gemini(given: Schema, root: Schema, depth: number): Schema {
-  if (depth > MAX_DEPTH / 4) return { type: 'object' };
-  const target = followed(given, root, 0);
-  const merged = Array.isArray(target.allOf)
-    ? flattened({ ...target, anyOf: undefined, oneOf: undefined }, root, 0)
-    : target;
-  const node: Schema = { ...merged };
-  const choice = Array.isArray(target.anyOf) ? target.anyOf : target.oneOf;
-  if (node.const !== undefined && node.enum === undefined) node.enum = [node.const];
-  if (Array.isArray(node.type)) {
-    const types = node.type.filter((type) => type !== 'null');
-    if (types.length < node.type.length) node.nullable = true;
-    node.type = types[0] ?? 'string';
-  }
-  if (Array.isArray(choice)) {
-    const branches = choice.filter(isSchema);
-    const real = branches.filter((branch) => branch.type !== 'null');
-    const nullable = real.length < branches.length ? { nullable: true } : {};
-    const [only] = real;
-    if (real.length === 1 && only !== undefined) {
-      const { anyOf: _any, oneOf: _one, type: _type, ...rest } = node;
-      return gemini({ ...only, ...rest, ...nullable }, root, depth + 1);
-    }
-    node.anyOf = real;
-    Object.assign(node, nullable);
-  }
-  if (Array.isArray(node.enum)) {
-    const strings = node.enum.every((value) => typeof value === 'string');
-    if (!strings) delete node.enum;
-    else node.type = 'string';
-  }
-  if (typeof node.format === 'string' && !GEMINI_FORMATS.has(node.format)) delete node.format;
-  if (node.type === undefined && node.anyOf === undefined)
-    node.type = inferredType(node) ?? (depth === 0 ? 'object' : 'string');
-  if (node.type === 'array' && !isSchema(node.items)) node.items = { type: 'string' };
-  if (Array.isArray(node.required)) {
-    const known = isSchema(node.properties) ? node.properties : {};
-    node.required = names(node.required).filter((name) => Object.hasOwn(known, name));
-    if (names(node.required).length === 0) delete node.required;
-  }
-  const kept = Object.fromEntries(Object.entries(node).filter(([key]) => GEMINI_KEYS.has(key)));
-  return mapChildren(kept, (child) => gemini(child, root, depth + 1));
+  if (Array.isArray(node.anyOf)) return node;
+  return { ...node, type: inferredType(node) ?? 'string' };
 }

@@ -1,8 +1,8 @@
 import type { Block } from '../../core/messages.ts';
+import { jsonText } from '../json-text.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { openReplay } from './carrier.ts';
 import { type ContentRules, contentParts, joinedText } from './content.ts';
-import { jsonText } from './json-text.ts';
 import type { AssistantMessage, ToolCall } from './types.ts';
 import { isRecord } from './types.ts';
 

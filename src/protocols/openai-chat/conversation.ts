@@ -1,7 +1,7 @@
 import type { ToolResultBlock } from '../../core/messages.ts';
+import { jsonText } from '../json-text.ts';
 import { type AssistantRules, assistantMessage, callArguments } from './assistant.ts';
 import { asContent, contentParts } from './content.ts';
-import { jsonText } from './json-text.ts';
 import { asReminder } from './system.ts';
 import { INTERRUPTED, orphanParts, toolResult } from './tool-result.ts';
 import type { Call, Turn } from './turns.ts';

@@ -1,12 +1,12 @@
 import { MidswapError } from '../../core/errors.ts';
 import type { Block, Envelope } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { elementSpans } from '../json-list.ts';
 import type { ProtocolContext } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { asContent } from './content.ts';
 import { Conversation, type ConversationRules, type Position, START } from './conversation.ts';
 import type { Boundary, Resumption } from './history-cache.ts';
-import { elementSpans } from './json-list.ts';
 import { formatInstruction } from './parameters.ts';
 import { messagesBytes, messagesFrom, type RequestHead } from './request-parts.ts';
 import { asReminder, systemParts } from './system.ts';

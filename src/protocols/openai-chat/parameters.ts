@@ -1,4 +1,5 @@
 import type { Target } from '../../core/target.ts';
+import { jsonText } from '../json-text.ts';
 import { outputSchema } from '../tool-schema.ts';
 import type { RequestHead } from './request-parts.ts';
 import { thinkingParameters, thinkingWish } from './thinking.ts';
@@ -76,10 +77,12 @@ function wantedFormat(body: RequestHead): { readonly schema: unknown; readonly n
 
 function responseFormat(body: RequestHead, target: Target): Record<string, unknown> {
   const format = wantedFormat(body);
-  if (format === undefined) return {};
+  if (format === undefined || !isOfObject(format.schema)) return {};
   switch (target.quirks.chat.structuredOutputs) {
     case 'json_schema': {
-      const { schema, strict } = outputSchema(format.schema);
+      const output = outputSchema(format.schema);
+      if (output === undefined) return {};
+      const { schema, strict } = output;
       return { response_format: { type: 'json_schema', json_schema: { name: format.name, strict, schema } } };
     }
     case 'json_object':
@@ -89,9 +92,16 @@ function responseFormat(body: RequestHead, target: Target): Record<string, unkno
   }
 }
 
-/** What a provider without schemas has to be told in words; the word JSON is demanded beside `json_object`. */
+/** What a provider without schemas has to be told in words, or every one for what is no object; the word JSON is demanded
+ * beside `json_object`. */
 export function formatInstruction(body: RequestHead, target: Target): string | undefined {
   const format = wantedFormat(body);
-  if (format === undefined || target.quirks.chat.structuredOutputs === 'json_schema') return undefined;
-  return `Answer with one JSON object and nothing else. It must match this JSON schema:\n${JSON.stringify(format.schema ?? {})}`;
+  if (format === undefined) return undefined;
+  if (target.quirks.chat.structuredOutputs === 'json_schema' && outputSchema(format.schema)) return undefined;
+  const kind = isOfObject(format.schema) ? 'object' : 'value';
+  return `Answer with one JSON ${kind} and nothing else. It must match this JSON schema:\n${jsonText(format.schema ?? {})}`;
+}
+
+function isOfObject(schema: unknown): boolean {
+  return !isRecord(schema) || outputSchema(schema) !== undefined;
 }

@@ -1,6 +1,6 @@
 import { MidswapError } from '../../core/errors.ts';
 import type { Envelope, Message, MessagesRequest } from '../../core/messages.ts';
-import { keepNumbers } from './exact-numbers.ts';
+import { keepNumbers, parseExact } from '../exact-numbers.ts';
 
 /** A request without its messages: what answers and errors need of it too. */
 export type RequestHead = Pick<
@@ -29,7 +29,7 @@ export function headOf(env: Envelope): RequestHead {
   const known = HEADS.get(env);
   if (known !== undefined) return known;
   const head: Record<string, unknown> = {};
-  for (const [key, span] of env.spans) if (key !== 'messages') head[key] = parsed(env, span[0], span[1]);
+  for (const [key, span] of env.spans) if (key !== 'messages') head[key] = parsed(env, key, span[0], span[1]);
   const parts: RequestHead = env.spans.size === 0 ? env.body() : (head as RequestHead);
   HEADS.set(env, parts);
   return parts;
@@ -56,13 +56,16 @@ function listOf(value: unknown): readonly Message[] {
   throw new MidswapError('invalid_request', 'messages: at least one message is required');
 }
 
-function parsed(env: Envelope, start: number, end: number): unknown {
-  return parsedText(env, env.raw.toString('utf8', start, end));
+function parsed(env: Envelope, key: string, start: number, end: number): unknown {
+  return parsedText(env, env.raw.toString('utf8', start, end), EXACT_FIELDS.has(key));
 }
 
-function parsedText(env: Envelope, text: string): unknown {
+/** Fields with numbers of somebody else's, which have to come out as they went in. */
+const EXACT_FIELDS = new Set(['tools', 'output_config']);
+
+function parsedText(env: Envelope, text: string, exact = false): unknown {
   try {
-    return JSON.parse(text);
+    return exact ? parseExact(text) : JSON.parse(text);
   } catch {
     // The whole body tells what is wrong and where.
     env.body();

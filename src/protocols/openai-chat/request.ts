@@ -1,8 +1,8 @@
 import type { Envelope } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { jsonText } from '../json-text.ts';
 import type { EncodedRequest, ProtocolContext } from '../protocol.ts';
 import { translateHistory } from './history.ts';
-import { jsonText } from './json-text.ts';
 import { chatParameters } from './parameters.ts';
 import { headOf } from './request-parts.ts';
 import { isThinking, thinkingWish } from './thinking.ts';

@@ -1,6 +1,6 @@
 import type { ToolResultBlock } from '../../core/messages.ts';
+import { jsonText } from '../json-text.ts';
 import { asContent, type ContentRules, contentParts, isBlock } from './content.ts';
-import { jsonText } from './json-text.ts';
 import type { Part } from './types.ts';
 
 export const NO_OUTPUT = '(no output)';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { sent } from '../../../test/support/chat-request.ts';
+import { encodeText, sent } from '../../../test/support/chat-request.ts';
+import { chatTarget } from '../../../test/support/chat-target.ts';
 import { assistant, result, use, user } from '../../../test/support/chat-turns.ts';
 import { chatFaults } from '../../../test/support/chat-validator.ts';
 
@@ -14,6 +15,24 @@ describe('tools', () => {
         properties: {},
       });
     }
+  });
+
+  it('keep numbers that no double holds', () => {
+    const schema =
+      '{"type":"object","properties":{"n":{"maximum":9223372036854775807,"enum":[18446744073709551615],"minimum":-1e400}}}';
+    for (const schemaDialect of ['json-schema', 'openai', 'strict'] as const) {
+      const text = encodeText(
+        `{"max_tokens":9,"tools":[{"name":"A","input_schema":${schema}}],"messages":[{"role":"user","content":"q"}]}`,
+        chatTarget({ schemaDialect }),
+      );
+      expect(text).toContain('"maximum":9223372036854775807,"enum":[18446744073709551615],"minimum":-1e400');
+    }
+  });
+
+  it('are strict only where they are closed', () => {
+    const input_schema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
+    const [tool] = sent({ tools: [{ name: 'A', input_schema }] }, { schemaDialect: 'openai', strictTools: true }).tools;
+    expect(tool.function).toMatchObject({ strict: true, parameters: { additionalProperties: false } });
   });
 
   it('leave server tools, blank names and twins out', () => {

@@ -1,7 +1,7 @@
 import type { Message, MessagesRequest, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import { ToolNames } from '../tool-names.ts';
-import { isStrictExpressible, toolParameters } from '../tool-schema.ts';
+import { strictParameters, toolParameters } from '../tool-schema.ts';
 import { contentBlocks } from './content.ts';
 import type { RequestHead } from './request-parts.ts';
 import { clientToolSchema, isServerTool } from './typed-tools.ts';
@@ -78,14 +78,14 @@ function chatTool(tool: Tool, names: ToolNames, target: Target): ChatTool {
   const schema = clientToolSchema(tool);
   const description = typeof tool.description === 'string' ? tool.description : schema.description;
   const parameters = toolParameters(schema.parameters, schemaDialect);
-  const strict = strictTools && isStrictExpressible(parameters);
+  const strict = strictTools ? strictParameters(parameters) : undefined;
   return {
     type: 'function',
     function: {
       name: names.upstream(tool.name),
       ...(description === undefined || description === '' ? {} : { description }),
-      parameters,
-      ...(strict ? { strict: true } : {}),
+      parameters: strict ?? parameters,
+      ...(strict === undefined ? {} : { strict: true }),
     },
   };
 }

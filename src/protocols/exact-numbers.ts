@@ -1,6 +1,5 @@
-import type { Message } from '../../core/messages.ts';
+import type { Message } from '../core/messages.ts';
 import { elementSpans } from './json-list.ts';
-import { isRecord } from './types.ts';
 
 /** Numbers that come back from a parser in another form: `1.0`, `1e3`, more digits than a double holds. */
 const FRAGILE = /[:,[]\s*-?(?:\d{16,}|\d+\.\d*|\d+[eE])/;
@@ -13,6 +12,18 @@ interface ExactJson {
 }
 
 const EXACT = JSON as unknown as ExactJson;
+
+/** Numbers that a double changes: more digits than it holds, or an exponent that may be beyond it. */
+const INEXACT = /[:,[]\s*-?(?:\d[\d.]{15,}|[\d.]+[eE])/;
+
+/** JSON whose numbers are written again as they came, where that would not be so by itself. */
+export function parseExact(text: string): unknown {
+  return INEXACT.test(text) ? EXACT.parse(text, keepSource) : JSON.parse(text);
+}
+
+function keepSource(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  return typeof value === 'number' && source !== undefined && source !== String(value) ? EXACT.rawJSON(source) : value;
+}
 
 export function isExactNumber(value: unknown): boolean {
   return EXACT.isRawJSON(value);
@@ -33,9 +44,7 @@ export function keepNumbers(messages: readonly Message[], bytes: Buffer, from: n
     if (span === undefined || message === undefined) continue;
     const text = bytes.toString('utf8', span[0], span[1]);
     if (!FRAGILE.test(text)) continue;
-    const exact = EXACT.parse(text, (_key, value, { source }) =>
-      typeof value === 'number' && source !== undefined && source !== String(value) ? EXACT.rawJSON(source) : value,
-    ) as Message;
+    const exact = EXACT.parse(text, keepSource) as Message;
     for (const at of inputsWithNumbers(message)) copyInput(exact, message, at);
   }
 }
@@ -58,4 +67,8 @@ function hasNumber(value: unknown): boolean {
   if (typeof value === 'number') return true;
   if (typeof value !== 'object' || value === null) return false;
   return Object.values(value).some(hasNumber);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import { valueEnd } from '../../core/json-skim.ts';
+import { valueEnd } from '../core/json-skim.ts';
 
 /** Where the elements of a JSON list start and end, from the element at `from` on; `undefined` when it is no list. */
 export function elementSpans(bytes: Buffer, from: number): (readonly [number, number])[] | undefined {
