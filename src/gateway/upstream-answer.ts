@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { createGunzip, type Gunzip, constants as zlib } from 'node:zlib';
 
 /** An upstream's answer as the rest of the gateway sees it; an `IncomingMessage` is one too. */
 export interface UpstreamAnswer extends Readable {
@@ -32,6 +33,8 @@ const SINGLE = new Set([
   'server',
 ]);
 
+const GZIP = 0x1f;
+
 /** The body of one answer; what the source receives is pushed in, and reading slowly slows the source down. */
 export class Answer extends Readable implements UpstreamAnswer {
   readonly statusCode: number;
@@ -39,6 +42,8 @@ export class Answer extends Readable implements UpstreamAnswer {
   readonly #source: AnswerSource;
   #headers: Record<string, string | string[]> | undefined;
   #complete = false;
+  #begun = false;
+  #gunzip: Gunzip | undefined;
 
   constructor(source: AnswerSource, statusCode: number, rawHeaders: string[]) {
     super();
@@ -58,13 +63,31 @@ export class Answer extends Readable implements UpstreamAnswer {
 
   /** Bytes of the body arrived. */
   receive(bytes: Buffer): void {
-    if (!this.destroyed && !this.push(bytes)) this.#source.pause();
+    if (this.destroyed) return;
+    if (!this.#begun) this.#begin(bytes);
+    if (this.#gunzip) this.#gunzip.write(bytes);
+    else if (!this.push(bytes)) this.#source.pause();
+  }
+
+  /** Some relays compress what nobody asked them to, and do not say so; no text begins with this byte. */
+  #begin(bytes: Buffer): void {
+    this.#begun = true;
+    if (bytes[0] !== GZIP || this.headers['content-encoding'] !== undefined) return;
+    this.#gunzip = createGunzip({ flush: zlib.Z_SYNC_FLUSH, finishFlush: zlib.Z_SYNC_FLUSH });
+    this.#gunzip
+      .on('data', (plain: Buffer) => {
+        if (!this.destroyed && !this.push(plain)) this.#source.pause();
+      })
+      .on('end', () => this.push(null))
+      .on('error', (error) => this.destroy(error));
   }
 
   /** The body is whole. */
   finish(): void {
     this.#complete = true;
-    if (!this.destroyed) this.push(null);
+    if (this.destroyed) return;
+    if (this.#gunzip) this.#gunzip.end();
+    else this.push(null);
   }
 
   /** The connection broke. Who was just given the answer has a turn to begin listening. */
@@ -79,6 +102,7 @@ export class Answer extends Readable implements UpstreamAnswer {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.#complete) this.#source.destroy();
+    this.#gunzip?.destroy();
     // Without a listener an error would end the process, and who does not listen does not need it.
     done(error && this.listenerCount('error') > 0 ? error : null);
   }

@@ -1,5 +1,11 @@
 import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+  constants as zlib,
+} from 'node:zlib';
 import type { UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
 import { type ConnectionError, faultOf } from './connection-error.ts';
@@ -206,6 +212,7 @@ export function decodedBody(answer: Encoded): Readable {
       createBrotliDecompress({ flush: zlib.BROTLI_OPERATION_FLUSH, finishFlush: zlib.BROTLI_OPERATION_FLUSH }),
     );
   }
+  if (encoding === 'zstd') return piped(answer, createZstdDecompress({ finishFlush: zlib.ZSTD_e_flush }));
   return answer;
 }
 
