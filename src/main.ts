@@ -108,6 +108,8 @@ async function createApp(): Promise<App> {
       const { configFile, secretsFile, envFile } = configPaths(machine);
       return { config: configFile, secrets: secretsFile, env: envFile, state: stateDir() };
     },
+    ensureConfig: async () =>
+      (await import('./config/edit.ts')).ensureConfig(configPaths(machine).configFile, machine.platform),
     keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine),
     clientLogin: async () =>
       (await import('./launcher/login.ts')).findLogin(machine.env, machine.home, machine.platform),
@@ -387,22 +389,26 @@ function endOfService(): Promise<void> {
 }
 
 async function explain(wiring: Wiring, { reference, model, request }: ExplainOptions): Promise<Explanation> {
-  const [{ readEnvelope, spliceModel }, { classify }, { makePlan }, { explainPlan }, { CLAUDE_SLOT_MODELS }] =
+  const [envelopes, { classify }, { makePlan }, { explainPlan }, { readPromptChoice }, { CLAUDE_SLOT_MODELS }] =
     await Promise.all([
       import('./protocols/anthropic/envelope.ts'),
       import('./routing/classify.ts'),
       import('./routing/plan.ts'),
       import('./routing/explain.ts'),
+      import('./routing/prompt-choice.ts'),
       import('./catalogue/claude.ts'),
     ]);
-  const { snapshot } = await readConfiguration(wiring);
+  const { readEnvelope, spliceModel } = envelopes;
+  const { snapshot, modelRecord } = await readConfiguration(wiring);
   const path = '/v1/messages?beta=true';
   const sample = { model: CLAUDE_SLOT_MODELS.sonnet, max_tokens: 1024, messages: [{ role: 'user', content: 'Hello' }] };
   const given = readEnvelope(Buffer.from(request ?? JSON.stringify(sample)), path, []);
   const envelope = model === undefined ? given : readEnvelope(Buffer.concat(spliceModel(given, model)), path, []);
   const facts = classify({ headers: [], envelope, session: 'explain' });
   const selected = reference ?? snapshot.settings.defaultProfile ?? '';
-  const { lines, json } = explainPlan(makePlan(snapshot, { reference: selected, slots: {}, sinceMs: 0 }, facts), facts);
+  const prompt = facts.class === 'main' ? readPromptChoice(snapshot, envelope) : undefined;
+  const plan = makePlan(snapshot, { reference: selected, slots: {}, sinceMs: 0 }, facts, prompt);
+  const { lines, json } = explainPlan(plan, facts, (provider, name) => modelRecord(provider, name).price?.input);
   return { lines, data: json };
 }
 

@@ -24,6 +24,8 @@ export interface App {
   configFaults(thrown: unknown): Promise<readonly string[]>;
   /** The files of the configuration, by what they are for; none need exist. */
   configFiles(): Promise<Readonly<Record<'config' | 'secrets' | 'env' | 'state', string>>>;
+  /** Makes the user's file where there is none, with the schema that it refers to. Throws `cannot_write`. */
+  ensureConfig(): Promise<void>;
   /** Keys that midswap keeps itself. */
   keyStore(): Promise<KeyStore>;
   /** The client's own login, which a subscription is used by. */

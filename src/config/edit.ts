@@ -22,6 +22,10 @@ const ATTEMPTS = 5;
 const SCHEMA_FILE = 'config.schema.json';
 /** What a file begins with that was not there before. */
 export const NEW_FILE = `# yaml-language-server: $schema=./${SCHEMA_FILE}\n`;
+const GUIDE = `# midswap configuration. Everything has a default: this file may be empty.
+# See which profiles there are: midswap profile list
+# Check this file: midswap config check
+`;
 
 /**
  * Edits a configuration file: comments, order and layout of everything else stay as they are. The result is checked
@@ -74,6 +78,13 @@ export async function changedText(file: string, text: string, change: (edit: Con
 const MEANWHILE = new MidswapError('cannot_write', 'the configuration file is being changed by somebody else', {
   hint: 'Save or close it in your editor, then try again.',
 });
+
+/** The file as it is, or a new one that says how to go on. Throws `cannot_write`. */
+export async function ensureConfig(file: string, platform: string): Promise<void> {
+  if (readRegularFile(file, LIMIT, platform)) return;
+  await writeSchemaFor(file, NEW_FILE, platform);
+  writePrivateFile(file, NEW_FILE + GUIDE);
+}
 
 /** Puts the schema beside a file that refers to it, when it is not there or of another version. */
 export async function writeSchemaFor(file: string, text: string, platform: string): Promise<void> {

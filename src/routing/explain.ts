@@ -1,7 +1,6 @@
-import { modelPrice } from '../catalogue/models.ts';
 import { DEFAULT_QUIRKS, QUIRK_TABLE } from '../catalogue/quirks.ts';
 import type { RequestFacts } from '../core/facts.ts';
-import type { RoutePlan, Target } from '../core/target.ts';
+import type { RoutePlan, Target, ThinkingChoice } from '../core/target.ts';
 
 /** A plan as data, for `--json`. */
 export interface Explanation {
@@ -31,6 +30,8 @@ export interface ExplainedTarget {
   readonly contextWindow: number | undefined;
   /** Whether the estimate fits into the window; `undefined` where nobody knows. */
   readonly fits: boolean | undefined;
+  /** What the profile says of thinking: on, off or tokens; `undefined` leaves it to the client. */
+  readonly thinking: ThinkingChoice | undefined;
   /** What the input costs without a cache, US dollars; `undefined` where the price is unknown. */
   readonly inputUsd: number | undefined;
   /** Deviations from the defaults, by their key in the configuration. */
@@ -38,8 +39,15 @@ export interface ExplainedTarget {
   readonly patches: readonly string[];
 }
 
+/** US dollars for a million tokens of input; `undefined` is unknown. */
+export type InputPrice = (provider: string, model: string) => number | undefined;
+
 /** What a plan says, for people and for programs. */
-export function explainPlan(plan: RoutePlan, facts: RequestFacts): { lines: string[]; json: Explanation } {
+export function explainPlan(
+  plan: RoutePlan,
+  facts: RequestFacts,
+  priceOf: InputPrice,
+): { lines: string[]; json: Explanation } {
   const tokens = facts.tokensEstimate();
   const json: Explanation = {
     request: {
@@ -54,14 +62,14 @@ export function explainPlan(plan: RoutePlan, facts: RequestFacts): { lines: stri
     },
     rule: plan.reason.rule,
     detail: plan.reason.detail,
-    targets: plan.targets.map((target) => explainTarget(target, facts.model, tokens)),
+    targets: plan.targets.map((target) => explainTarget(target, facts.model, tokens, priceOf)),
   };
   return { lines: linesOf(json), json };
 }
 
-function explainTarget(target: Target, inbound: string, tokens: number): ExplainedTarget {
+function explainTarget(target: Target, inbound: string, tokens: number, priceOf: InputPrice): ExplainedTarget {
   const { contextWindow } = target.data;
-  const price = modelPrice(target.provider, target.model ?? inbound).input;
+  const price = priceOf(target.provider, target.model ?? inbound);
   return {
     provider: target.provider,
     profile: target.profile,
@@ -70,6 +78,7 @@ function explainTarget(target: Target, inbound: string, tokens: number): Explain
     model: target.model,
     contextWindow,
     fits: contextWindow === undefined ? undefined : tokens < contextWindow,
+    thinking: target.thinking,
     inputUsd: price === undefined ? undefined : (tokens * price) / 1_000_000,
     quirks: deviations(target),
     patches: target.patches,
@@ -107,10 +116,15 @@ function targetLines(target: ExplainedTarget, index: number): string[] {
   const cost = target.inputUsd === undefined ? 'price unknown' : `input $${target.inputUsd.toFixed(4)}`;
   const quirks = Object.entries(target.quirks).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   return [
-    `${index + 1}. ${target.provider} -> ${target.host} (${model}), ${target.protocol}, profile ${target.profile}, ${room}, ${cost}`,
+    `${index + 1}. ${target.provider} -> ${target.host} (${model}), ${target.protocol}, profile ${target.profile}, ${room}, ${cost}${thinkingText(target)}`,
     ...(quirks.length > 0 ? [`   quirks: ${quirks.join(', ')}`] : []),
     ...(target.patches.length > 0 ? [`   patches: ${target.patches.join(', ')}`] : []),
   ];
+}
+
+function thinkingText({ thinking }: ExplainedTarget): string {
+  if (thinking === undefined) return '';
+  return typeof thinking === 'number' ? `, thinking up to ${thinking} tokens` : `, thinking ${thinking}`;
 }
 
 function hostOf(url: string): string {

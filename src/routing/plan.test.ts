@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { modelPrice } from '../catalogue/models.ts';
 import { MidswapError } from '../core/errors.ts';
 import { SLOTS } from '../core/slot.ts';
 import type { Snapshot } from '../core/snapshot.ts';
@@ -300,7 +301,11 @@ describe('a class that needs more than the chosen model can do', () => {
 
 describe('explained', () => {
   it('a plan names rule, target, window, cost and deviations', () => {
-    const { lines, json } = explainPlan(route('tiny', { tokens: 200_000 }), sketchFacts({ tokens: 200_000 }));
+    const { lines, json } = explainPlan(
+      route('tiny', { tokens: 200_000 }),
+      sketchFacts({ tokens: 200_000 }),
+      (provider, model) => modelPrice(provider, model).input,
+    );
     expect(lines[0]).toBe('main request, model claude-opus-5-5, slot opus, about 200000 tokens');
     expect(lines[1]).toBe('rule: slot (slot opus of profile tiny)');
     expect(lines[2]).toBe(
@@ -313,6 +318,24 @@ describe('explained', () => {
     ]);
     expect(json.targets[1]?.inputUsd).toBeCloseTo(0.264);
     expect(JSON.parse(JSON.stringify(json)).rule).toBe('slot');
+  });
+});
+
+describe('the thinking of a profile', () => {
+  it.each([
+    ['off', 'thinking off'],
+    [16_000, 'thinking up to 16000 tokens'],
+  ] as const)('%s is told of its target', (thinking, told) => {
+    const plan = route('ds', {});
+    const [first, ...others] = plan.targets;
+    const { lines, json } = explainPlan(
+      { ...plan, targets: [{ ...first, thinking }, ...others] },
+      sketchFacts(),
+      () => undefined,
+    );
+    expect(lines[2]).toContain(`, ${told}`);
+    expect(lines.filter((line) => line.includes('thinking '))).toHaveLength(1);
+    expect(json.targets.map((target) => target.thinking)).toEqual([thinking, ...others.map(() => undefined)]);
   });
 });
 
@@ -394,7 +417,7 @@ describe('any plan', () => {
           expect(plan.targets.findIndex((other) => sameTarget(other, target))).toBe(at);
         for (const target of plan.targets)
           if (target.model === undefined) expect(each.model.toLowerCase()).toMatch(/^(?:claude-|opus|haiku)/);
-        expect(explainPlan(plan, each).lines.length).toBeGreaterThan(2);
+        expect(explainPlan(plan, each, () => 1).lines.length).toBeGreaterThan(2);
       }),
       { numRuns: 600 },
     );

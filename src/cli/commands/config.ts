@@ -1,14 +1,8 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
 import { asMidswapError, MidswapError } from '../../core/errors.ts';
 import type { App, Configuration } from '../app.ts';
 import type { Output } from '../output.ts';
-
-const TEMPLATE = `# midswap configuration. Everything has a default: this file may be empty.
-# See which profiles there are: midswap profile list
-# Check this file: midswap config check
-`;
 
 /** `config path|check|show [--origin]|edit|schema` */
 export async function config(app: App, out: Output, action: string | undefined, origin: boolean): Promise<number> {
@@ -84,10 +78,7 @@ async function edit(app: App, out: Output): Promise<number> {
   if (!editor) {
     throw new MidswapError('usage', 'no editor is named by VISUAL or EDITOR', { hint: `Open ${file} yourself` });
   }
-  if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(file, TEMPLATE, { mode: 0o600, flag: 'wx' });
-  }
+  await app.ensureConfig();
   await openEditor(editor, file);
   return check(app, out);
 }
