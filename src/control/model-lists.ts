@@ -1,8 +1,9 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { MidswapError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
 import type { Endpoint, Target } from '../core/target.ts';
-import { ProxyAgents } from '../gateway/proxy.ts';
+import { openSocket, originOf } from '../gateway/dial.ts';
 import { type LiveModel, readModelList } from './model-list-format.ts';
 
 export interface FetchListOptions {
@@ -41,7 +42,7 @@ export async function fetchModelList(options: FetchListOptions): Promise<readonl
 /** A document from the web. Throws `upstream_failed`. */
 export async function download(url: URL): Promise<string> {
   try {
-    const { status, text } = await get(url, { accept: 'application/json' }, false, DOWNLOAD_TIMEOUT_MS);
+    const { status, text } = await get(url, { accept: 'application/json' }, undefined, DOWNLOAD_TIMEOUT_MS);
     if (status === 200) return text;
     throw new Error(`status ${status}`);
   } catch (thrown) {
@@ -57,16 +58,10 @@ async function getList(endpoint: Endpoint, options: FetchListOptions): Promise<u
   const origin = options.originOf ? await options.originOf(endpoint.baseUrl) : endpoint.baseUrl;
   const path = endpoint.protocol === 'openai-chat' ? '/models' : '/v1/models?limit=1000';
   const url = new URL(`${origin.replace(/\/+$/, '')}${path}`);
-  const proxies = new ProxyAgents();
-  try {
-    const proxy = options.target.proxy;
-    const agent = proxy ? await proxies.agent(proxy) : false;
-    const answer = await get(url, headersFor(endpoint, options.target), agent, options.timeoutMs ?? TIMEOUT_MS);
-    if (answer.status !== 200) throw new Error(`status ${answer.status}`);
-    return JSON.parse(answer.text) as unknown;
-  } finally {
-    void proxies.destroy();
-  }
+  const { target, timeoutMs = TIMEOUT_MS } = options;
+  const answer = await get(url, headersFor(endpoint, target), target.proxy, timeoutMs);
+  if (answer.status !== 200) throw new Error(`status ${answer.status}`);
+  return JSON.parse(answer.text) as unknown;
 }
 
 function headersFor(endpoint: Endpoint, { credential }: Target): OutgoingHttpHeaders {
@@ -83,15 +78,17 @@ function headersFor(endpoint: Endpoint, { credential }: Target): OutgoingHttpHea
   return endpoint.auth === 'bearer' ? { ...base, authorization: `Bearer ${key}` } : { ...base, [endpoint.auth]: key };
 }
 
-function get(
+async function get(
   url: URL,
   headers: OutgoingHttpHeaders,
-  agent: import('node:http').Agent | false,
+  proxy: Secret | undefined,
   timeoutMs: number,
 ): Promise<{ readonly status: number; readonly text: string }> {
+  const tunnel = proxy && (await openSocket(originOf(url, proxy), timeoutMs));
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const outgoing = send(url, { headers, agent }, (incoming) => {
+    const way = tunnel ? { createConnection: () => tunnel.resume() } : { agent: false };
+    const outgoing = send(url, { headers: { ...headers, connection: 'close' }, ...way }, (incoming) => {
       collect(incoming).then((text) => resolve({ status: incoming.statusCode ?? 0, text }), reject);
     });
     const deadline = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);

@@ -171,6 +171,8 @@ export interface Target {
   readonly timeouts: Timeouts;
   /** Proxy URL, `http:`, `https:` or `socks5:`; may hold a password. */
   readonly proxy?: Secret;
+  /** `false`: HTTP/2 is not offered. */
+  readonly http2?: boolean;
   /** Overrides what the client asks for; absent leaves that as it is. */
   readonly thinking?: ThinkingChoice;
 }

@@ -226,7 +226,7 @@ export class Attempt {
     const { endpoint } = this.#target;
     const baseUrl = await gateway.originOf(endpoint.baseUrl);
     if (this.#stopped) return this.#stopped;
-    this.#call = callUpstream(gateway.pools, {
+    this.#call = callUpstream(gateway.connections, {
       target: this.#target,
       baseUrl,
       path: encoded.path,

@@ -5,6 +5,8 @@ import { FramingError } from './http-reader.ts';
 /** What a connection to an upstream can end with. `failure` where the class is not that of the network. */
 export interface ConnectionError extends NodeJS.ErrnoException {
   failure?: FailureClass;
+  /** What failed on the way, if it is not the upstream itself. */
+  at?: string;
 }
 
 export function connectTimeout(ms: number): ConnectionError {
@@ -42,7 +44,8 @@ const NETWORK_HINTS: Readonly<Record<string, string>> = {
 /** The fault that an error of the connection is. `who` names provider and host. */
 export function faultOf(error: ConnectionError, who: string): UpstreamFault {
   const hint = NETWORK_HINTS[error.code ?? ''];
-  const what = hint ? `${error.code}: ${hint}` : error.message;
+  const reason = hint ? `${error.code}: ${hint}` : error.message;
+  const what = error.at === undefined ? reason : `${error.at}: ${reason}`;
   const failure = isNotHttp(error) ? 'malformed' : (error.failure ?? 'network');
   const problem = failure === 'malformed' ? 'did not answer in HTTP' : 'could not be reached';
   return connectionFault(failure, `${who} ${problem}: ${what}`);

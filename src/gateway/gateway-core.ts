@@ -11,7 +11,7 @@ import type { HealthStore } from './health.ts';
 import type { ProvenanceStore } from './provenance.ts';
 import type { SessionTable } from './session.ts';
 import type { Ticker } from './ticker.ts';
-import type { Pools } from './upstream.ts';
+import type { ConnectionPool } from './upstream-pool.ts';
 
 /** Something else that is served on the gateway's port: the control API. */
 export interface Mount {
@@ -28,7 +28,7 @@ export interface GatewayCore {
   readonly bus: Bus;
   readonly sessions: SessionTable;
   readonly mounts: readonly Mount[];
-  readonly pools: Pools;
+  readonly connections: ConnectionPool;
   readonly ticker: Ticker;
   readonly provenance: ProvenanceStore;
   readonly chatHistory: ChatHistoryCache;

@@ -15,7 +15,7 @@ import { ProvenanceStore } from './provenance.ts';
 import { createServer, type GatewayServer } from './server.ts';
 import { SessionTable } from './session.ts';
 import { Ticker } from './ticker.ts';
-import { closePools, createPools } from './upstream.ts';
+import { ConnectionPool } from './upstream-pool.ts';
 
 /** Host of endpoints that the built-in provider serves; replaced by its address at run time. */
 export const BUILT_IN_HOST = 'sandbox.invalid';
@@ -67,7 +67,7 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly bus: Bus;
   readonly sessions = new SessionTable();
   readonly mounts: readonly Mount[];
-  readonly pools = createPools();
+  readonly connections = new ConnectionPool();
   readonly ticker = new Ticker();
   readonly provenance: ProvenanceStore;
   readonly chatHistory = new ChatHistoryCache();
@@ -126,7 +126,7 @@ class LocalGateway implements Gateway, GatewayCore {
   async close(): Promise<void> {
     for (const session of this.sessions.list()) this.sessions.close(session.id);
     await this.#server.close();
-    closePools(this.pools);
+    this.connections.close();
     await this.provenance.flush();
   }
 

@@ -4,12 +4,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { environmentProxies } from '../config/environment-proxy.ts';
 import { Secret } from '../core/secret.ts';
 import type { Target } from '../core/target.ts';
-import { callUpstream, closePools, createPools, isFault } from './upstream.ts';
+import { callUpstream, isFault } from './upstream.ts';
+import { ConnectionPool } from './upstream-pool.ts';
 
 const servers: net.Server[] = [];
-const pools = createPools();
+const pool = new ConnectionPool();
 afterEach(() => {
-  closePools(pools);
+  pool.close();
   for (const server of servers.splice(0)) {
     server.close();
     if (server instanceof http.Server) server.closeAllConnections();
@@ -79,7 +80,7 @@ function call(baseUrl: string, proxy: string | undefined) {
     timeouts: { connectMs: 500, firstByteMs: 0, idleMs: 0 },
     ...(proxy === undefined ? {} : { proxy: new Secret(proxy, 'the configuration') }),
   };
-  return callUpstream(pools, {
+  return callUpstream(pool, {
     target: target as unknown as Target,
     baseUrl,
     path: '/v1/messages',

@@ -4,14 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Target } from '../core/target.ts';
 import { readBody } from './body.ts';
-import { callUpstream, closePools, createPools, isFault } from './upstream.ts';
+import { callUpstream, isFault } from './upstream.ts';
 import type { UpstreamAnswer } from './upstream-answer.ts';
+import { ConnectionPool } from './upstream-pool.ts';
 
-const pools = createPools();
+const pool = new ConnectionPool();
 const servers: net.Server[] = [];
 const sockets = new Set<Socket>();
 afterEach(() => {
-  closePools(pools);
+  pool.close();
   for (const server of servers.splice(0)) server.close();
   for (const socket of sockets) socket.destroy();
 });
@@ -34,7 +35,7 @@ async function listen(onData: (socket: Socket, connection: number, data: Buffer)
 function call(baseUrl: string, more: { path?: string; headers?: string[]; body?: Buffer[] } = {}) {
   const { path = '/v1/messages', headers = [], body = [Buffer.from('{}')] } = more;
   const target = { provider: 'somebody', timeouts: { connectMs: 2000, firstByteMs: 0, idleMs: 0 } } as Target;
-  return callUpstream(pools, { target, baseUrl, path, headers, body });
+  return callUpstream(pool, { target, baseUrl, path, headers, body });
 }
 
 async function answerOf(baseUrl: string, more: Parameters<typeof call>[1] = {}): Promise<UpstreamAnswer> {

@@ -3,13 +3,14 @@ import net, { type AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import type { Target } from '../core/target.ts';
-import { callUpstream, closePools, createPools, decodedBody, isFault, type Pools } from './upstream.ts';
+import { callUpstream, decodedBody, isFault } from './upstream.ts';
+import { ConnectionPool } from './upstream-pool.ts';
 
 const open: { close(): void }[] = [];
-let pools: Pools | undefined;
+let pool: ConnectionPool | undefined;
 afterEach(() => {
   for (const server of open.splice(0)) server.close();
-  if (pools) closePools(pools);
+  pool?.close();
 });
 
 async function listen(server: net.Server): Promise<string> {
@@ -19,12 +20,12 @@ async function listen(server: net.Server): Promise<string> {
 }
 
 function call(baseUrl: string, options: { path?: string; body?: Buffer[]; connectMs?: number } = {}) {
-  pools ??= createPools();
+  pool ??= new ConnectionPool();
   const target = {
     provider: 'somebody',
     timeouts: { connectMs: options.connectMs ?? 0, firstByteMs: 0, idleMs: 0 },
   } as Target;
-  return callUpstream(pools, {
+  return callUpstream(pool, {
     target,
     baseUrl,
     path: options.path ?? '/v1/messages',

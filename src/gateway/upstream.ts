@@ -9,27 +9,11 @@ import {
 import type { UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
 import { type ConnectionError, faultOf } from './connection-error.ts';
+import { type Origin, originOf } from './dial.ts';
 import { connectionFault } from './faults.ts';
 import { HEADER_NAME, NOT_IN_VALUE } from './header-grammar.ts';
-import { sendProxied } from './proxied-request.ts';
-import { ProxyAgents } from './proxy.ts';
 import type { UpstreamAnswer } from './upstream-answer.ts';
-import { ConnectionPool, type Origin } from './upstream-connection.ts';
-
-/** Connections that are kept alive, one set per gateway. */
-export interface Pools {
-  readonly direct: ConnectionPool;
-  readonly proxies: ProxyAgents;
-}
-
-export function createPools(): Pools {
-  return { direct: new ConnectionPool(), proxies: new ProxyAgents() };
-}
-
-export function closePools(pools: Pools): void {
-  pools.direct.close();
-  void pools.proxies.destroy();
-}
+import type { ConnectionPool } from './upstream-pool.ts';
 
 export interface UpstreamRequest {
   readonly target: Target;
@@ -55,7 +39,7 @@ export function isFault(value: UpstreamAnswer | UpstreamFault): value is Upstrea
  * Sends one request. A pooled connection that the upstream closed while it was idle fails before any answer: that
  * request is sent once more on a fresh connection, since the upstream cannot have begun to answer it.
  */
-export function callUpstream(pools: Pools, request: UpstreamRequest): UpstreamCall {
+export function callUpstream(pool: ConnectionPool, request: UpstreamRequest): UpstreamCall {
   let current: { destroy(): void } | undefined;
   let aborted = false;
   let settle: (value: UpstreamAnswer | UpstreamFault) => void = () => {};
@@ -63,24 +47,13 @@ export function callUpstream(pools: Pools, request: UpstreamRequest): UpstreamCa
     settle = resolve;
   });
   const fail = (error: ConnectionError) => settle(faultOf(error, whoOf(request)));
-  const call = (send: Send) => {
+  try {
+    const send = preparedFor(pool, request);
     const first = send(false, settle, (error, repeatable) => {
       if (!repeatable || aborted) return fail(error);
       current = send(true, settle, fail);
     });
     current ??= first;
-  };
-  try {
-    const { proxy } = request.target;
-    if (proxy) {
-      pools.proxies
-        .agent(proxy)
-        .then((agent) => {
-          // A repeat goes through the proxy too: nothing may ever pass it by.
-          if (!aborted) call(throughProxy(request, agent));
-        })
-        .catch((error) => fail(error as ConnectionError));
-    } else call(directly(pools.direct, request));
   } catch (error) {
     fail(error as ConnectionError);
   }
@@ -101,23 +74,18 @@ type Send = (
   onError: (error: ConnectionError, repeatable: boolean) => void,
 ) => { destroy(): void };
 
-function directly(pool: ConnectionPool, request: UpstreamRequest): Send {
+/** Throws when the request cannot be sent as it is. */
+function preparedFor(pool: ConnectionPool, request: UpstreamRequest): Send {
   const { origin, host, basePath } = placeOf(request.baseUrl);
-  const { body } = request;
+  const { body, headers } = request;
+  const { proxy, timeouts, http2 = true } = request.target;
   const bodyLength = lengthOf(body);
-  const head = headOf(`${basePath}${request.path}`, host, request.headers, bodyLength);
-  const { connectMs } = request.target.timeouts;
+  const path = `${basePath}${request.path}`;
+  const head = headOf(path, host, headers, bodyLength);
+  const to = proxy ? { ...origin, key: `${origin.key} ${proxy.reveal()}`, proxy } : origin;
+  const { connectMs } = timeouts;
   return (fresh, onAnswer, onError) =>
-    pool.send({ origin, head, body, bodyLength, connectMs, onAnswer, onError }, fresh);
-}
-
-function throughProxy(request: UpstreamRequest, agent: Parameters<typeof sendProxied>[0]['agent']): Send {
-  const { path, headers, body } = request;
-  const url = new URL(request.baseUrl);
-  const bodyLength = lengthOf(body);
-  const { connectMs } = request.target.timeouts;
-  return (_fresh, onAnswer, onError) =>
-    sendProxied({ url, path, headers, body, bodyLength, connectMs, agent, onAnswer, onError });
+    pool.send({ origin: to, head, host, path, headers, body, bodyLength, connectMs, http2, onAnswer, onError }, fresh);
 }
 
 function lengthOf(body: readonly Buffer[]): number {
@@ -160,15 +128,10 @@ function placeOf(baseUrl: string): Place {
   let place = places.get(baseUrl);
   if (place === undefined) {
     const url = new URL(baseUrl);
-    const secure = url.protocol === 'https:';
-    if (!secure && url.protocol !== 'http:') throw new Error(`${url.protocol} is not a protocol that is spoken here`);
+    if (url.protocol !== 'https:' && url.protocol !== 'http:')
+      throw new Error(`${url.protocol} is not a protocol that is spoken here`);
     place = {
-      origin: {
-        key: url.origin,
-        secure,
-        host: url.hostname.replace(/^\[|\]$/g, ''),
-        port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-      },
+      origin: { ...originOf(url), key: url.origin },
       host: url.host,
       basePath: url.pathname.replace(/\/+$/, ''),
     };

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { createSecureServer } from 'node:http2';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
@@ -34,12 +35,12 @@ function callTrusting(certificateFile: string, urls: readonly string[]): Promise
   });
 }
 
-it('a trusted upstream is asked in HTTP/1.1, sessions are resumed, and its name has to be that of the certificate', async () => {
+it('a trusted upstream is asked, sessions are resumed, and its name has to be that of the certificate', async () => {
   const certificate = selfSigned();
   const file = join(tempDir(), 'certificate.pem');
   writeFileSync(file, certificate.cert);
   let requests = 0;
-  const server = createServer({ ...certificate, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
+  const server = createServer({ ...certificate, ALPNProtocols: ['http/1.1'] }, (socket) => {
     socket.on('error', () => {});
     socket.on('data', () => {
       const text = `${socket.alpnProtocol} ${socket.isSessionReused() ? 'resumed' : 'new'}`;
@@ -59,4 +60,51 @@ it('a trusted upstream is asked in HTTP/1.1, sessions are resumed, and its name 
     text: expect.stringContaining('its certificate is for another name'),
   });
   expect(requests).toBe(3);
+});
+
+it('a process with HTTP/2 connections that nobody uses ends by itself', async () => {
+  const certificate = selfSigned();
+  const file = join(tempDir(), 'certificate.pem');
+  writeFileSync(file, certificate.cert);
+  let sessions = 0;
+  const server = createSecureServer(certificate, (req, res) => res.end(`in ${req.httpVersion}`));
+  server.on('session', () => sessions++);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const answers = await callTrusting(file, [url, url]);
+  expect(answers.map(({ text }) => text)).toEqual(['in 2.0', 'in 2.0']);
+  expect(sessions).toBe(1);
+});
+
+it('an upstream is reached through a proxy that is spoken to in TLS, inside of which the upstream has its own', async () => {
+  const certificate = selfSigned();
+  const file = join(tempDir(), 'certificate.pem');
+  writeFileSync(file, certificate.cert);
+  const upstream = createSecureServer({ ...certificate, allowHTTP1: true }, (req, res) => {
+    req.resume().on('end', () => res.end(`in ${req.httpVersion}`));
+  });
+  const heads: string[] = [];
+  const proxy = createServer(certificate, (client) => {
+    client.on('error', () => {});
+    client.once('data', (head: Buffer) => {
+      heads.push(head.toString());
+      const port = Number(/^CONNECT [^:]+:(\d+)/.exec(head.toString())?.[1]);
+      const onward = connect(port, '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        onward.pipe(client).pipe(onward);
+      });
+      onward.on('error', () => client.destroy());
+      client.on('close', () => onward.destroy());
+    });
+  });
+  for (const server of [upstream, proxy]) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+  }
+  const portOf = (server: typeof proxy) => (server.address() as AddressInfo).port;
+  const way = `https://127.0.0.1:${portOf(upstream as unknown as typeof proxy)} https://me:pass@127.0.0.1:${portOf(proxy)}`;
+  expect((await callTrusting(file, [way, way])).map(({ text }) => text)).toEqual(['in 2.0', 'in 2.0']);
+  expect(heads).toHaveLength(1);
+  expect(heads[0]).toContain(Buffer.from('me:pass').toString('base64'));
 });
