@@ -15,6 +15,8 @@ export interface ModelRecord {
   readonly output?: number;
   readonly vision?: boolean;
   readonly thinking?: boolean;
+  /** Calls tools. */
+  readonly tools?: boolean;
   readonly price?: {
     readonly input?: number;
     readonly output?: number;

@@ -80,6 +80,7 @@ export interface ModelRecord {
   readonly output?: number;
   readonly vision?: boolean;
   readonly thinking?: boolean;
+  readonly tools?: boolean;
   readonly price?: {
     readonly input?: number;
     readonly output?: number;

@@ -189,12 +189,13 @@ function partialQuirks(raw: RawQuirks): PartialQuirks {
 }
 
 function modelRecordOf(raw: NonNullable<RawProvider['model_data']>[string]): ModelRecord {
-  const { context_window: context, max_output_tokens: output, vision, thinking, price } = raw;
+  const { context_window: context, max_output_tokens: output, vision, thinking, tools, price } = raw;
   return withoutUndefined({
     context,
     output,
     vision,
     thinking,
+    tools,
     price:
       price &&
       withoutUndefined({

@@ -3,7 +3,14 @@ import { expect, it } from 'vitest';
 import { testMachine } from './config.fixture.ts';
 import { parseModelTable, updateModelTable } from './model-table.ts';
 
-const FACTS = { context: 1000, output: 100, vision: true, thinking: false, price: { input: 1.5, output: 6 } };
+const FACTS = {
+  context: 1000,
+  output: 100,
+  vision: true,
+  thinking: false,
+  tools: true,
+  price: { input: 1.5, output: 6 },
+};
 
 it.each([
   ['its own form', { models: { deepseek: { m: FACTS } } }],
@@ -17,6 +24,7 @@ it.each([
             cost: { input: 1.5, output: 6 },
             modalities: { input: ['text', 'image'] },
             reasoning: false,
+            tool_call: true,
           },
         },
       },
@@ -35,6 +43,7 @@ it.each([
         output_cost_per_token: 0.000006,
         supports_vision: true,
         supports_reasoning: false,
+        supports_function_calling: true,
       },
     },
   ],
@@ -43,7 +52,7 @@ it.each([
 });
 
 it('what is not of its type is unknown, not guessed', () => {
-  const entry = { context: '1000', output: -1, vision: 'yes', price: { input: 'free', output: 2 } };
+  const entry = { context: '1000', output: -1, vision: 'yes', tools: 1, price: { input: 'free', output: 2 } };
   expect(parseModelTable(JSON.stringify({ models: { deepseek: { m: entry, n: { context: 0 } } } }))).toEqual({
     deepseek: { m: { price: { output: 2 } } },
   });

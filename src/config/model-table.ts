@@ -96,6 +96,7 @@ function readOwn(value: unknown, table: TableBuilder): ModelTable {
         output: entry.output,
         vision: entry.vision,
         thinking: entry.thinking,
+        tools: entry.tools,
         prices: [price.input, price.output, price.cacheRead, price.cacheWrite],
       });
       table.add(provider, model, record);
@@ -115,6 +116,7 @@ function readModelsDev(value: Entry, table: TableBuilder): ModelTable {
         output: limit.output,
         vision: Array.isArray(inputs) ? inputs.includes('image') : undefined,
         thinking: entry.reasoning,
+        tools: entry.tool_call,
         prices: [cost.input, cost.output, cost.cache_read, cost.cache_write],
       });
       table.add(provider, model, record);
@@ -135,6 +137,7 @@ function readLiteLlm(value: Entry, table: TableBuilder): ModelTable {
       output: entry.max_output_tokens,
       vision: entry.supports_vision,
       thinking: entry.supports_reasoning,
+      tools: entry.supports_function_calling,
       prices: [
         million(entry.input_cost_per_token),
         million(entry.output_cost_per_token),
@@ -152,11 +155,12 @@ interface Told {
   readonly output: unknown;
   readonly vision: unknown;
   readonly thinking: unknown;
+  readonly tools: unknown;
   /** Input, output, read from the cache, written to it. */
   readonly prices: readonly [unknown, unknown, unknown, unknown];
 }
 
-function recordOf({ context, output, vision, thinking, prices }: Told): ModelRecord {
+function recordOf({ context, output, vision, thinking, tools, prices }: Told): ModelRecord {
   const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
   const isPrice = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 1e6;
   const names = ['input', 'output', 'cacheRead', 'cacheWrite'] as const;
@@ -166,6 +170,7 @@ function recordOf({ context, output, vision, thinking, prices }: Told): ModelRec
     ...(isCount(output) && { output }),
     ...(typeof vision === 'boolean' && { vision }),
     ...(typeof thinking === 'boolean' && { thinking }),
+    ...(typeof tools === 'boolean' && { tools }),
     ...(price.length > 0 && { price: Object.fromEntries(price) }),
   };
 }

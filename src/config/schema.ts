@@ -108,6 +108,7 @@ const modelFacts = object({
   max_output_tokens: key(whole(1), 'Tokens of output.'),
   vision: key(flag(), 'Takes images.'),
   thinking: key(flag(), 'Can think.'),
+  tools: key(flag(), 'Calls tools.'),
   price: key(
     object({
       input: key(amount(), 'Input that is in no cache.'),

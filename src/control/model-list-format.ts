@@ -4,6 +4,7 @@ export interface LiveModel {
   readonly context?: number;
   readonly output?: number;
   readonly vision?: boolean;
+  readonly tools?: boolean;
   readonly inputPrice?: number;
   readonly outputPrice?: number;
 }
@@ -44,6 +45,7 @@ function readModel(entry: Entry): LiveModel | undefined {
     ),
     output: firstCount(entry.max_completion_tokens, entry.max_output_tokens, top.max_completion_tokens),
     vision: readVision(entry),
+    tools: readTools(entry),
     inputPrice: perMillion(pricing.prompt),
     outputPrice: perMillion(pricing.completion),
   };
@@ -61,6 +63,12 @@ function readVision(entry: Entry): boolean | undefined {
   if (Array.isArray(modalities)) return modalities.includes('image');
   const capabilities = isEntry(entry.capabilities) ? entry.capabilities : {};
   return typeof capabilities.vision === 'boolean' ? capabilities.vision : undefined;
+}
+
+function readTools(entry: Entry): boolean | undefined {
+  if (Array.isArray(entry.supported_parameters)) return entry.supported_parameters.includes('tools');
+  const capabilities = isEntry(entry.capabilities) ? entry.capabilities : {};
+  return typeof capabilities.function_calling === 'boolean' ? capabilities.function_calling : undefined;
 }
 
 /** Lists that tell prices as text tell US dollars for one token; numbers are in units of each provider's own. */

@@ -24,6 +24,7 @@ interface Row {
   readonly output: number | null;
   readonly vision: boolean | null;
   readonly thinking: boolean | null;
+  readonly tools: boolean | null;
   /** US dollars for a million tokens. */
   readonly inputPrice: number | null;
   readonly outputPrice: number | null;
@@ -125,7 +126,7 @@ function rowOf(
   live: LiveModel | undefined,
   profiles: readonly string[],
 ): Row {
-  const { context, output, vision, thinking, price } = configuration.modelRecord(provider, model);
+  const { context, output, vision, thinking, tools, price } = configuration.modelRecord(provider, model);
   return {
     provider,
     model,
@@ -133,6 +134,7 @@ function rowOf(
     output: output ?? live?.output ?? null,
     vision: vision ?? live?.vision ?? null,
     thinking: thinking ?? null,
+    tools: tools ?? live?.tools ?? null,
     inputPrice: price?.input ?? live?.inputPrice ?? null,
     outputPrice: price?.output ?? live?.outputPrice ?? null,
     profiles,
@@ -145,10 +147,12 @@ function print(out: Output, rows: readonly Row[]): void {
   const tokens = (count: number | null) => (count === null ? unknown : describeTokens(count));
   const price = ({ inputPrice, outputPrice }: Row) =>
     inputPrice === null && outputPrice === null ? unknown : `$${inputPrice ?? '?'} / $${outputPrice ?? '?'}`;
-  const takes = ({ vision, thinking }: Row) =>
+  const takes = ({ vision, thinking, tools }: Row) =>
     [
       vision === null ? 'text, images?' : vision ? 'text, images' : 'text',
       ...(thinking === null ? ['thinking?'] : thinking ? ['thinking'] : []),
+      // Nearly all do: only one that does not is of note.
+      ...(tools === false ? ['no tools'] : []),
     ].join(', ');
   out.table(
     ['MODEL', 'WINDOW', 'OUTPUT', 'PRICE IN / OUT', 'TAKES', 'PROFILES'],
