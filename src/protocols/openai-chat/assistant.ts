@@ -1,4 +1,5 @@
 import type { Block } from '../../core/messages.ts';
+import { callInput } from '../call-input.ts';
 import { jsonText } from '../json-text.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { openReplay } from './carrier.ts';
@@ -113,13 +114,5 @@ function extrasByCall(blocks: readonly Block[], provider: string): Map<Block, un
 
 /** Argument text of a call of the history: always a JSON object, whatever a broken stream once left behind. */
 export function callArguments(input: unknown): string {
-  if (isRecord(input)) return jsonText(input);
-  if (typeof input !== 'string' || input.trim() === '') return '{}';
-  try {
-    const parsed: unknown = JSON.parse(input);
-    if (isRecord(parsed)) return jsonText(parsed);
-  } catch {
-    // Kept as it is below.
-  }
-  return jsonText({ raw_arguments: input });
+  return jsonText(callInput(input));
 }

@@ -1,5 +1,6 @@
 import type { Block } from '../../core/messages.ts';
 import type { ChatQuirks } from '../../core/target.ts';
+import { contentBlocks } from '../turns.ts';
 import type { ImagePart, Part } from './types.ts';
 import { isRecord } from './types.ts';
 
@@ -26,10 +27,6 @@ export function asContent(parts: readonly Part[]): string | Part[] {
 
 export function joinedText(parts: readonly Part[]): string {
   return parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
-}
-
-export function contentBlocks(content: string | readonly Block[]): readonly Block[] {
-  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
 function blockParts(block: Block, rules: ContentRules): Part[] {

@@ -1,10 +1,10 @@
 import type { ToolResultBlock } from '../../core/messages.ts';
 import { jsonText } from '../json-text.ts';
+import { type Call, INTERRUPTED, type Turn } from '../turns.ts';
 import { type AssistantRules, assistantMessage, callArguments } from './assistant.ts';
 import { asContent, contentParts } from './content.ts';
 import { asReminder } from './system.ts';
-import { INTERRUPTED, orphanParts, toolResult } from './tool-result.ts';
-import type { Call, Turn } from './turns.ts';
+import { orphanParts, toolResult } from './tool-result.ts';
 import type { ChatMessage, Part, UserMessage } from './types.ts';
 
 export interface ConversationRules extends AssistantRules {

@@ -4,6 +4,7 @@ import type { Target } from '../../core/target.ts';
 import { elementSpans } from '../json-list.ts';
 import type { ProtocolContext } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
+import { LateResult, readTurns, type Turn } from '../turns.ts';
 import { asContent } from './content.ts';
 import { Conversation, type ConversationRules, type Position, START } from './conversation.ts';
 import type { Boundary, Resumption } from './history-cache.ts';
@@ -12,7 +13,6 @@ import { messagesBytes, messagesFrom, type RequestHead } from './request-parts.t
 import { asReminder, systemParts } from './system.ts';
 import { toolIdMapper } from './tool-ids.ts';
 import { loadedTools, offeredTools } from './tools.ts';
-import { LateResult, readTurns, type Turn } from './turns.ts';
 import type { ChatMessage, Part } from './types.ts';
 import { checkMessages } from './validate.ts';
 

@@ -1,5 +1,5 @@
 import type { MessagesRequest } from '../../core/messages.ts';
-import { contentBlocks } from './content.ts';
+import { contentBlocks } from '../turns.ts';
 import type { TextPart } from './types.ts';
 
 const ATTRIBUTION = 'x-anthropic-billing-header:';

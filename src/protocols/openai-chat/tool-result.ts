@@ -1,10 +1,11 @@
 import type { ToolResultBlock } from '../../core/messages.ts';
+import { shownText } from '../inline-pictures.ts';
 import { jsonText } from '../json-text.ts';
+import { orphanHead } from '../turns.ts';
 import { asContent, type ContentRules, contentParts, isBlock } from './content.ts';
 import type { Part } from './types.ts';
 
 export const NO_OUTPUT = '(no output)';
-export const INTERRUPTED = '[No result: the tool call was interrupted before it finished.]';
 const FAILED = '[tool error] ';
 
 /** What tool messages say, and the pictures that do not fit into them. */
@@ -38,7 +39,7 @@ function distinctParts(results: readonly ToolResultBlock[], rules: ContentRules)
 /** Text of a result for which no call is known, to stand in a user message. */
 export function orphanParts(result: ToolResultBlock, rules: ContentRules): Part[] {
   const parts = resultParts(result, rules);
-  return [{ type: 'text', text: `[result of an earlier tool call ${result.tool_use_id}]` }, ...parts];
+  return [{ type: 'text', text: orphanHead(result.tool_use_id) }, ...parts];
 }
 
 function resultParts(result: ToolResultBlock, rules: ContentRules): Part[] {
@@ -52,7 +53,8 @@ function resultParts(result: ToolResultBlock, rules: ContentRules): Part[] {
 function contentOf(content: unknown, rules: ContentRules): Part[] {
   if (content === undefined || content === null) return [];
   // Strings stay as they are, also those that look like JSON: another spacing would break prefix caches.
-  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: shownText(content, rules) }];
+  if (typeof content === 'string')
+    return content === '' ? [] : [{ type: 'text', text: shownText(content, rules.vision) }];
   if (!Array.isArray(content)) return [{ type: 'text', text: jsonText(content) }];
   const parts: Part[] = [];
   for (const each of content) {
@@ -60,19 +62,11 @@ function contentOf(content: unknown, rules: ContentRules): Part[] {
     else if (typeof each === 'string') parts.push({ type: 'text', text: each });
     else parts.push({ type: 'text', text: jsonText(each) });
   }
-  return parts.map((part) => (part.type === 'text' ? { ...part, text: shownText(part.text, rules) } : part));
+  return parts.map((part) => (part.type === 'text' ? { ...part, text: shownText(part.text, rules.vision) } : part));
 }
 
 const KNOWN = new Set(['text', 'image', 'document', 'search_result', 'tool_reference']);
 
 function isKnown(type: string): boolean {
   return KNOWN.has(type);
-}
-
-const LONG_BASE64 = /("data"\s*:\s*"|data:image\/[a-z+.-]+;base64,)[A-Za-z0-9+/=\\_-]{256,}/g;
-
-/** Some tool bridges hand pictures over as JSON text; to a model without eyes that is megabytes of noise. */
-function shownText(text: string, rules: ContentRules): string {
-  if (rules.vision || text.length < 256 || !text.includes('image')) return text;
-  return text.replace(LONG_BASE64, '$1[image omitted: the model cannot see images]');
 }

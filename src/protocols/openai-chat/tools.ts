@@ -2,9 +2,9 @@ import type { Message, MessagesRequest, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import { ToolNames } from '../tool-names.ts';
 import { strictParameters, toolParameters } from '../tool-schema.ts';
-import { contentBlocks } from './content.ts';
+import { contentBlocks } from '../turns.ts';
+import { clientToolSchema, isServerTool } from '../typed-tools.ts';
 import type { RequestHead } from './request-parts.ts';
-import { clientToolSchema, isServerTool } from './typed-tools.ts';
 import { type ChatTool, isRecord } from './types.ts';
 
 export interface ToolChoice {

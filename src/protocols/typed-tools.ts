@@ -1,4 +1,4 @@
-import type { Tool } from '../../core/messages.ts';
+import type { Tool } from '../core/messages.ts';
 
 interface FunctionShape {
   readonly description: string | undefined;

@@ -1,5 +1,12 @@
-import type { Block, Message, ToolResultBlock } from '../../core/messages.ts';
-import { contentBlocks } from './content.ts';
+import type { Block, Message, ToolResultBlock } from '../core/messages.ts';
+
+/** Stands for the result of a call that never got one. */
+export const INTERRUPTED = '[No result: the tool call was interrupted before it finished.]';
+
+/** Leads what is left of a result whose call is gone. */
+export function orphanHead(id: string): string {
+  return `[result of an earlier tool call ${id}]`;
+}
 
 /** A tool call of the history with every result that belongs to it, wherever in the later messages they stood. */
 export interface Call {
@@ -92,4 +99,9 @@ function claim(
   if (call === undefined) return;
   call.results.push(result);
   call.answeredAt = at;
+}
+
+/** A string is one text block. */
+export function contentBlocks(content: string | readonly Block[]): readonly Block[] {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
