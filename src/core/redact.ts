@@ -1,13 +1,13 @@
 const REDACTED = '[redacted]';
 
-/** Shapes that credentials have. Each is replaced whole but for what says which kind it is. */
+/** Shapes that credentials have, each within a line. Each is replaced whole but for what says which kind it is. */
 const PATTERNS: readonly [RegExp, string][] = [
-  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${REDACTED}`],
+  [/\b(Bearer|Basic)[ \t]+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${REDACTED}`],
   [/\b(sk|pk|rk|gsk|hf|xai|nvapi|pplx|tgp|csk|fw|glpat|ghp|gho|github_pat)([-_])[A-Za-z0-9_-]{8,}/g, `$1$2${REDACTED}`],
   [/\bAIza[A-Za-z0-9_-]{20,}/g, REDACTED],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, REDACTED],
   [
-    /(["']?(?:api[-_]?key|x-api-key|authorization|password|secret|access[-_]?token|auth[-_]?token)["']?\s*[:=]\s*["']?)[^\s"',;&}]{6,}/gi,
+    /(["']?(?:api[-_]?key|x-api-key|authorization|password|secret|access[-_]?token|auth[-_]?token)["']?[ \t]*[:=][ \t]*["']?)[^\s"',;&}]{6,}/gi,
     `$1${REDACTED}`,
   ],
   [/(\/s\/)[A-Za-z0-9_-]{32,}/g, `$1${REDACTED}`],
