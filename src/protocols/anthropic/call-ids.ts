@@ -18,7 +18,8 @@ interface Renaming {
   readonly used: Set<string>;
 }
 
-function withUniqueIds(messages: Message[]): Message[] {
+/** The part of it that holds for every endpoint of the Messages API. */
+export function withUniqueIds(messages: Message[]): Message[] {
   const renaming: Renaming = { open: new Map(), last: new Map(), used: new Set() };
   let changed = false;
   const out = messages.map((message) => {

@@ -1,7 +1,10 @@
 import type { Span } from '../../core/json-skim.ts';
-import type { Envelope } from '../../core/messages.ts';
+import type { Envelope, Message } from '../../core/messages.ts';
+import { keepNumbers, parseExact } from '../exact-numbers.ts';
 
 const COMMA = Buffer.from(',');
+/** Fields with numbers of somebody else's, which have to come out as they went in. */
+const EXACT_FIELDS = new Set(['tools', 'output_config']);
 
 /**
  * A request while it is made fit for a target. A field is parsed when somebody asks for it and written anew when it was
@@ -106,7 +109,11 @@ export class RequestDraft {
 
   #parse(name: string, [start, end]: Span): unknown {
     try {
-      return JSON.parse(this.env.raw.toString('utf8', start, end));
+      const text = this.env.raw.toString('utf8', start, end);
+      if (name !== 'messages') return EXACT_FIELDS.has(name) ? parseExact(text) : JSON.parse(text);
+      const messages: unknown = JSON.parse(text);
+      if (Array.isArray(messages)) keepNumbers(messages as Message[], this.env.raw.subarray(start, end), 1);
+      return messages;
     } catch {
       // Reads the whole body for the place of the fault, and throws.
       return (this.env.body() as Record<string, unknown>)[name];

@@ -1,7 +1,7 @@
 import type { Block, Message, ThinkingBlock } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import type { ProtocolContext, Provenance } from '../protocol.ts';
-import { repairCalls } from './call-ids.ts';
+import { repairCalls, withUniqueIds } from './call-ids.ts';
 import type { RequestDraft } from './draft.ts';
 import { hasBlankText, scanHistory } from './history-scan.ts';
 import { decodeOwnSignature, isOwnSignature, looksLikeAnthropicSignature } from './signature.ts';
@@ -66,28 +66,41 @@ function repairForAnthropic(draft: RequestDraft, context: ProtocolContext): void
   if (enabled && runningTurnLacksThinking(messages)) switchThinkingOff(draft);
 }
 
-/** `keep`: what this provider made, and thinking without a signature. `require-on-tool-turns`: as text without
- * signatures, a placeholder where a turn with calls has none. `strip`: nothing. */
+/**
+ * Thinking by what the endpoint declares. `keep`: what this provider made, and thinking without a signature.
+ * `require-on-tool-turns`: as text without signatures, a placeholder where a turn with calls has none. `strip`: nothing.
+ * A conversation that began elsewhere may hold ids of calls that no endpoint of this dialect takes.
+ */
 function repairForThirdParty(draft: RequestDraft, target: Target, context: ProtocolContext): void {
   const { raw, spans } = draft.env;
   const span = spans.get('messages');
   if (span === undefined) return;
   const mode = context.withoutThinking ? 'strip' : target.quirks.messages.historyThinking;
-  const thinks = thinkingType(draft) !== 'disabled';
-  if (mode === 'require-on-tool-turns' && thinks) {
-    const before = readableMessages(draft);
-    const after = before && withRequiredThinking(before);
-    if (after !== before) draft.set('messages', after);
-    return;
-  }
+  const thinks = thinkingType(draft);
+  const requires = mode === 'require-on-tool-turns' && thinks !== 'disabled';
   const keeps = (block: Block): boolean => mode === 'keep' && isOf(target.provider, block, context.provenance);
   const scan = scanHistory(raw, span);
-  const refused = (signature: string): boolean => !keeps({ type: 'thinking', thinking: 'x', signature });
-  if (!scan.thinks) return;
-  if (mode === 'keep' && !scan.redacted && !scan.unsigned && !scan.signatures.some(refused)) return;
+  const changes = (signature: string): boolean =>
+    isOwnSignature(signature) || !keeps({ type: 'thinking', thinking: 'x', signature });
+  const filters = mode !== 'keep' || scan.redacted || scan.unsigned || scan.signatures.some(changes);
+  const suspicious = requires || (scan.thinks && (filters || scan.endsWithAssistant)) || scan.oddCalls;
+  if (!suspicious) return;
   const before = readableMessages(draft);
-  const after = before && filterThinking(before, keeps);
+  if (before === undefined) return;
+  const thoughtOut = requires ? withRequiredThinking(before) : withoutMarks(filterThinking(before, keeps));
+  const after = withUniqueIds(withoutTrailingThinking(thoughtOut, thinks));
   if (after !== before) draft.set('messages', after);
+}
+
+/** Thinking that the gateway translated was never signed by anybody; the mark is nothing to an upstream. */
+function withoutMarks(messages: Message[]): Message[] {
+  const isMarked = (block: Block): boolean => block.type === 'thinking' && isOwnSignature(block.signature);
+  if (!messages.some(({ content }) => Array.isArray(content) && content.some(isMarked))) return messages;
+  return messages.map((message) => {
+    const { content } = message;
+    if (!Array.isArray(content) || !content.some(isMarked)) return message;
+    return { ...message, content: content.map((block) => (isMarked(block) ? { ...block, signature: '' } : block)) };
+  });
 }
 
 /** The messages, if they are what they should be. If not, the request goes on as it is: the upstream says what is wrong
@@ -203,13 +216,17 @@ function switchThinkingOff(draft: RequestDraft): void {
   else draft.set('context_management', { ...management, edits });
 }
 
-/** Every turn of the assistant with calls begins with thinking that has text; nothing is signed. */
+/** Every turn of the assistant with calls begins with thinking that has text; nothing is signed. A message of nothing but
+ * thinking goes. */
 function withRequiredThinking(messages: Message[]): Message[] {
   let changed = false;
   const out = messages.map((message) => {
     const { content } = message;
     if (!Array.isArray(content)) return message;
-    const plain = content.flatMap((block): Block[] => (isThinking(block) ? unsigned(message, block) : [block]));
+    const isSpoken = content.some((block) => !isThinking(block));
+    const plain = content.flatMap((block): Block[] =>
+      !isThinking(block) ? [block] : isSpoken ? unsigned(message, block) : [],
+    );
     const calls = plain.some((block) => block.type === 'tool_use');
     if (message.role === 'assistant' && calls && plain[0]?.type !== 'thinking') {
       plain.unshift({ type: 'thinking', thinking: PLACEHOLDER_THINKING });

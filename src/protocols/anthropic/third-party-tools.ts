@@ -1,18 +1,24 @@
-import type { CacheControl, Tool } from '../../core/messages.ts';
+import type { CacheControl, Message, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { isSearchable, loadedTools } from '../deferred-tools.ts';
+import { isSchema, UNIONS } from '../json-schema.ts';
+import { type SchemaDialect, toolParameters } from '../tool-schema.ts';
+import { clientToolSchema, isServerTool, isTypedTool } from '../typed-tools.ts';
 import type { RequestDraft } from './draft.ts';
+import { validateMessages } from './envelope.ts';
 
 /** Fields of a tool that every endpoint of the dialect knows. Others stand behind betas of Anthropic. */
 const TOOL_FIELDS = new Set(['name', 'description', 'input_schema', 'type', 'cache_control']);
 
 /**
- * Tools that the endpoint can be told about: server tools that it does not run go, deferred tools come as ordinary ones
- * once the history refers to them, fields behind betas go. A choice among tools that are gone goes too.
+ * Tools that the endpoint can be told about: server tools that it does not run go, tools known by a type alone come with
+ * a schema, deferred tools come as ordinary ones once the history refers to them, fields behind betas go. A choice among
+ * tools that are gone goes too.
  */
 export function fitTools(draft: RequestDraft, target: Target): void {
   const tools = draft.get('tools');
   if (!Array.isArray(tools)) return;
-  const loaded = loadedTools(draft, tools as Tool[]);
+  const loaded = namesLoaded(draft, tools as Tool[]);
   const kept = (tools as Tool[]).flatMap((tool) => fitted(tool, target, loaded));
   const names = new Set(kept.map((tool) => tool.name));
   for (const tool of tools as Tool[]) {
@@ -32,9 +38,13 @@ export function fitTools(draft: RequestDraft, target: Target): void {
   }
 }
 
-function fitted(tool: Tool, target: Target, loaded: ReadonlySet<string> | 'all'): Tool[] {
+function fitted(given: Tool, target: Target, loaded: ReadonlySet<string> | 'all'): Tool[] {
   const { messages: quirks } = target.quirks;
-  if (isServerTool(tool)) return quirks.serverTools.some((prefix) => tool.type?.startsWith(prefix)) ? [tool] : [];
+  if (isServerTool(given)) return quirks.serverTools.some((prefix) => given.type?.startsWith(prefix)) ? [given] : [];
+  if (typeof given.name !== 'string' || given.name.trim() === '') return [];
+  const isTyped = isTypedTool(given);
+  if (isTyped && quirks.typedTools) return [given];
+  const tool = isTyped ? withSchema(given) : fittedSchema(given, quirks.schemaDialect);
   if (tool.defer_loading === true && loaded !== 'all' && !loaded.has(tool.name)) return [];
   const fields = Object.entries(tool).filter(
     ([name]) => TOOL_FIELDS.has(name) && (name !== 'cache_control' || quirks.cacheControl),
@@ -47,9 +57,21 @@ function fitted(tool: Tool, target: Target, loaded: ReadonlySet<string> | 'all')
   return [plain];
 }
 
-/** What Anthropic runs, or knows without a schema. */
-function isServerTool(tool: Tool): boolean {
-  return typeof tool.type === 'string' && tool.type !== 'custom' && tool.input_schema === undefined;
+function withSchema({ type: _type, ...tool }: Tool): Tool {
+  const { description, parameters } = clientToolSchema({ ...tool, type: _type } as Tool);
+  return { ...tool, description: tool.description ?? description ?? '', input_schema: parameters } as Tool;
+}
+
+/** The same tool when its schema is one that the endpoint takes. */
+function fittedSchema(tool: Tool, dialect: SchemaDialect): Tool {
+  const { input_schema: schema } = tool;
+  const isPlain =
+    isSchema(schema) &&
+    schema.type === 'object' &&
+    UNIONS.every((key) => schema[key] === undefined) &&
+    !('$ref' in schema);
+  if (isPlain && (dialect === 'json-schema' || !('properties' in schema))) return tool;
+  return { ...tool, input_schema: toolParameters(schema, dialect) };
 }
 
 /** A lifetime or a scope of a cache mark is behind a beta. */
@@ -57,26 +79,12 @@ export function isPlainCache(cache: CacheControl): boolean {
   return Object.keys(cache).length === 1;
 }
 
-const REFERENCE = '"tool_reference"';
-
-/** Deferred tools that the history has loaded. With a search that Anthropic would run, nothing could ever be loaded: then
- * all of them come. */
-function loadedTools(draft: RequestDraft, tools: readonly Tool[]): ReadonlySet<string> | 'all' {
-  const loaded = new Set<string>();
-  if (!tools.some((tool) => tool?.defer_loading === true)) return loaded;
-  if (tools.some((tool) => isServerTool(tool) && tool.type?.startsWith('tool_search_tool'))) return 'all';
-  if (!draft.mentions('messages', REFERENCE)) return loaded;
-  collectReferences(draft.get('messages'), loaded);
-  return loaded;
-}
-
-function collectReferences(value: unknown, loaded: Set<string>): void {
-  if (Array.isArray(value)) {
-    for (const item of value) collectReferences(item, loaded);
-    return;
-  }
-  if (typeof value !== 'object' || value === null) return;
-  const { type, tool_name: name, content } = value as { type?: unknown; tool_name?: unknown; content?: unknown };
-  if (type === 'tool_reference' && typeof name === 'string') loaded.add(name);
-  else if (content !== undefined) collectReferences(content, loaded);
+/** Deferred tools that the history has loaded. With a search that Anthropic would run, or none at all, nothing could ever
+ * be loaded: then all of them come. */
+function namesLoaded(draft: RequestDraft, tools: readonly Tool[]): ReadonlySet<string> | 'all' {
+  if (!tools.some((tool) => tool?.defer_loading === true)) return new Set();
+  if (!isSearchable(tools.filter((tool) => typeof tool.name === 'string' && !isServerTool(tool)))) return 'all';
+  const messages = draft.get('messages');
+  validateMessages({ model: draft.env.model, messages: messages as Message[] });
+  return new Set(loadedTools(messages as Message[]).keys());
 }
