@@ -1,5 +1,6 @@
 import type { App } from './app.ts';
 import { createOutput, errorLine, type Output } from './output.ts';
+import { readPlainArguments } from './plain-arguments.ts';
 
 /** What asks for the command parser beside the names of the commands. */
 const HELP = ['help', '--help', '-h'];
@@ -32,18 +33,14 @@ async function dispatch(app: App, argv: readonly string[]): Promise<number> {
   if (first === 'statusline' && rest.length === 0) {
     return (await import('./commands/statusline.ts')).statusline(app, output(false));
   }
-  if (first === 'use') {
-    const { readPlainUse, use } = await import('./commands/use.ts');
-    const plain = readPlainUse(rest);
-    if (plain) return use(app, output(plain.json), plain.reference, plain.options);
-  }
   if (first === 'claude') return (await import('./commands/launch.ts')).dropIn(app, rest);
   if (first === 'complete' && rest[0] === '--') {
     return (await import('./commands/completions.ts')).complete(app, rest.slice(1));
   }
   const { findCommand } = await import('./commands.ts');
-  if (first !== undefined && (HELP.includes(first) || findCommand(first))) {
-    return (await import('./program.ts')).runProgram(app, argv, output);
-  }
+  const command = findCommand(first ?? '');
+  const plain = command && readPlainArguments(command, rest);
+  if (plain) return command.run(app, output(plain.options.json === true), plain.words, plain.options);
+  if (command || HELP.includes(first ?? '')) return (await import('./program.ts')).runProgram(app, argv, output);
   return (await import('./commands/launch.ts')).launch(app, argv);
 }

@@ -132,27 +132,3 @@ export function readSlot(text: string): Slot {
 function usage(message: string, hint = 'See: midswap use --help'): MidswapError {
   return new MidswapError('usage', message, { hint });
 }
-
-/** `use` with plain arguments, read without the command parser; `undefined` where that is not enough. */
-export function readPlainUse(
-  args: readonly string[],
-): { readonly reference: string | undefined; readonly options: UseOptions; readonly json: boolean } | undefined {
-  let reference: string | undefined;
-  let json = false;
-  const options: { -readonly [Key in keyof UseOptions]: UseOptions[Key] } = {};
-  for (let at = 0; at < args.length; at++) {
-    const word = args[at] as string;
-    if (word === '--undo') options.undo = true;
-    else if (word === '--all') options.all = true;
-    else if (word === '--dry-run') options.dryRun = true;
-    else if (word === '--at-compaction') options.atCompaction = true;
-    else if (word === '--json') json = true;
-    else if (word === '--session' || word === '--slot' || word === '--for') {
-      const value = args[++at];
-      if (value === undefined || value.startsWith('-')) return undefined;
-      options[word.slice(2) as 'session' | 'slot' | 'for'] = value;
-    } else if (word.startsWith('-') || reference !== undefined) return undefined;
-    else reference = word;
-  }
-  return { reference, options, json };
-}
