@@ -344,6 +344,7 @@ export class ProfileCompiler {
       profile: through.profile,
       timeouts: provider.timeouts,
       ...(proxy ? { proxy } : {}),
+      ...(provider.http2 === undefined ? {} : { http2: provider.http2 }),
     });
   }
 

@@ -86,6 +86,7 @@ export function compileProvider(
     ...(raw.retry ? { retry: retryOf(raw.retry, given.general.retry) } : {}),
     ...(raw.breaker ? { breaker: breakerOf(raw.breaker, given.general.breaker) } : {}),
     ...(raw.auth?.rotate_after === undefined ? {} : { rotateAfter: raw.auth.rotate_after }),
+    ...(raw.http2 === undefined ? {} : { http2: raw.http2 }),
   };
   const missingProxy = proxy && 'missing' in proxy ? `its proxy is not known: ${proxy.missing}` : undefined;
   return {

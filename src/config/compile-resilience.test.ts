@@ -15,7 +15,7 @@ providers:
     breaker: { window_ms: 5 }
     auth: { keys: ["env:A", "env:B"], rotate_after: 20 }
 profiles:
-  mine: { provider: deepseek, fallback: [openrouter], fallback_on: [quota, broken] }
+  mine: { provider: deepseek, fallback: [openrouter], fallback_on: [quota, broken, context_overflow] }
 `,
       { A: 'key-a-0123456789', B: 'key-b-0123456789' },
     );
@@ -31,7 +31,20 @@ profiles:
       rotateAfter: 20,
       limits: { concurrency: 2, perKey: true },
     });
-    expect(snapshot.profiles.get('mine')?.fallbackOn).toEqual(['quota', 'empty', 'malformed', 'truncated']);
+    expect(snapshot.profiles.get('mine')?.fallbackOn).toEqual([
+      'quota',
+      'empty',
+      'malformed',
+      'truncated',
+      'context_overflow',
+      'too_large',
+    ]);
+  });
+
+  it('of HTTP/2 reaches every target of the provider', async () => {
+    const { snapshot } = await loadText('providers: { deepseek: { http2: false } }');
+    expect(snapshot.targetFor('deepseek', 'deepseek-chat').http2).toBe(false);
+    expect(snapshot.targetFor('openrouter', 'any').http2).toBeUndefined();
   });
 
   it('is nothing where nothing is said', async () => {

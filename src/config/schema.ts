@@ -139,6 +139,7 @@ const providerShape = object({
     'Credential.',
   ),
   proxy: key(proxyUrl, 'Proxy for this provider: a URL, or a reference to one.'),
+  http2: key(flag(), 'HTTP/2 over TLS, where the provider offers it; on unless switched off.'),
   // As large as the rest together, and few files have quirks.
   quirks: key(later(quirksShape), 'Deviations; see the table of quirks.'),
   models: key(
@@ -261,7 +262,7 @@ export const configShape = object({
   breaker: key(breaker, 'When a model that fails again and again is left alone, where there is a fallback.'),
   fallback_on: key(
     fallbackOn,
-    "Failures that move on along a profile's `fallback`. Without it: all but `credential` and `permission`, and nothing that the subscription answers with 401, 402 or 403.",
+    "Failures that move on along a profile's `fallback`. Without it: all but `credential`, `permission` and `context_overflow`, and nothing that the subscription answers with 401, 402 or 403.",
   ),
   gateway: key(gateway, 'The gateway itself.'),
 });

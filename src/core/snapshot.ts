@@ -20,6 +20,8 @@ export interface Provider {
   readonly breaker?: BreakerSettings;
   /** Successes after which the next key of a pool is used; absent or 0 stays on a key while it works. */
   readonly rotateAfter?: number;
+  /** `false`: HTTP/2 is not offered. */
+  readonly http2?: boolean;
 }
 
 /** Repeats to the same target while nothing was sent to the client. */

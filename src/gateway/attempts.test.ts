@@ -14,6 +14,7 @@ function target(provider: string, keys = 1, genuine = false): Target {
     endpoint: { baseUrl: `https://${provider}.example` },
     credential: { kind: 'keys', keys: all },
     quirks: { anthropicGenuine: genuine },
+    data: {},
   } as unknown as Target;
 }
 
@@ -31,6 +32,7 @@ function exchange(script: Script, health = new HealthStore(), given: Partial<Att
     gateway: { health },
     signal: abort.signal,
     fallbackOn: undefined,
+    isCompaction: false,
     resilienceOf: () => ({}),
     passOver: () => {},
     canMove: () => !abort.signal.aborted,
@@ -234,5 +236,42 @@ describe('several targets', () => {
     const later = exchange(['ok'], health, { resilienceOf: () => ({ breaker: quick }) });
     await attemptAll(later.attempting, plan);
     expect(later.tries).toEqual(['a']);
+  });
+});
+
+describe('a request that does not fit', () => {
+  const sized = (provider: string, contextWindow: number | undefined) => ({
+    ...target(provider),
+    data: { contextWindow } as Target['data'],
+  });
+  const places = () => planOf(sized('a', 100), sized('same', 100), sized('larger', 200), sized('unknown', undefined));
+
+  it('is told to the client, which compacts', async () => {
+    const { attempting, tries } = exchange(['context_overflow']);
+    expect(await attemptAll(attempting, places())).toMatchObject({ class: 'context_overflow' });
+    expect(tries).toEqual(['a']);
+  });
+
+  it('goes to places with a larger window, or an unknown one, where that is configured', async () => {
+    const { attempting, tries } = exchange(['context_overflow', 'context_overflow', 'ok'], undefined, {
+      fallbackOn: ['context_overflow'],
+    });
+    expect(await attemptAll(attempting, places())).toBeUndefined();
+    expect(tries).toEqual(['a', 'larger', 'unknown']);
+  });
+
+  it('goes to no place that is as small as one before', async () => {
+    const plan = planOf(sized('a', undefined), sized('b', 200), sized('c', 100), sized('d', 200));
+    const { attempting, tries } = exchange(['context_overflow', 'context_overflow'], undefined, {
+      fallbackOn: ['context_overflow'],
+    });
+    expect(await attemptAll(attempting, plan)).toMatchObject({ class: 'context_overflow' });
+    expect(tries).toEqual(['a', 'b']);
+  });
+
+  it('moves on by itself when it is the compaction', async () => {
+    const { attempting, tries } = exchange(['context_overflow', 'ok'], undefined, { isCompaction: true });
+    expect(await attemptAll(attempting, places())).toBeUndefined();
+    expect(tries).toEqual(['a', 'larger']);
   });
 });

@@ -21,6 +21,8 @@ export interface Attempting {
   readonly signal: AbortSignal;
   /** Failures that move on, where the configuration names them. */
   readonly fallbackOn: readonly FailureClass[] | undefined;
+  /** A summary of the whole conversation, which has nowhere to go when it does not fit. */
+  readonly isCompaction: boolean;
   /** Nothing of an answer was sent, and somebody still waits for it. */
   canMove(): boolean;
   modelOf(target: Target): string;
@@ -44,10 +46,12 @@ export interface AttemptOptions {
 export async function attemptAll(exchange: Attempting, plan: RoutePlan): Promise<UpstreamFault | undefined> {
   const [first] = plan.targets;
   let last: UpstreamFault | undefined;
+  let tooSmall: number | undefined;
   for (const [i, target] of plan.targets.entries()) {
     const others = i + 1 < plan.targets.length;
     // A place to move to that cannot even be asked must not hide why the first choice failed.
     if (i > 0 && target.credential.kind === 'missing') continue;
+    if (last?.class === 'context_overflow' && !isLarger(target, tooSmall)) continue;
     if ((others || i > 0) && !breakerOf(exchange, target).allow(performance.now())) {
       exchange.passOver(target);
       continue;
@@ -57,10 +61,19 @@ export async function attemptAll(exchange: Attempting, plan: RoutePlan): Promise
     const unasked = i > 0 && fault.class === 'credential' && fault.upstreamStatus === undefined;
     if (last && unasked) continue;
     last = fault;
-    if (!exchange.canMove() || !movesOn(fault, target.credential.kind === 'client', exchange.fallbackOn)) return fault;
+    if (fault.class === 'context_overflow') tooSmall = Math.max(tooSmall ?? 0, target.data.contextWindow ?? 0);
+    const { fallbackOn, isCompaction } = exchange;
+    const mayMove = movesOn(fault, target.credential.kind === 'client', fallbackOn, isCompaction);
+    if (!exchange.canMove() || !mayMove) return fault;
   }
   // With nobody left who is well, the first choice is asked all the same: refusing helps nobody.
   return last ?? attemptGuarded(exchange, first, false);
+}
+
+/** Whether a request that did not fit a window may fit this target's; one that is not known may be large. */
+function isLarger(target: Target, window: number | undefined): boolean {
+  const { contextWindow } = target.data;
+  return contextWindow === undefined || contextWindow > (window ?? 0);
 }
 
 /** The target's tries, and what they say of its health. */

@@ -116,6 +116,10 @@ export class Exchange implements Ticking, Attempting {
     return this.#facts?.class === 'main';
   }
 
+  get isCompaction(): boolean {
+    return this.#facts?.class === 'compaction';
+  }
+
   /** The answer to a conversation that this target's window cannot hold; a count is asked for to find that out. */
   overflowOf(target: Target): UpstreamFault | undefined {
     return this.#facts && !this.isCount ? windowFault(target, this.#facts, this.envelope.raw.length) : undefined;

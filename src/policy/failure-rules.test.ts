@@ -23,9 +23,24 @@ describe('moving on to the next target', () => {
     expect(movesOn({ class: 'overloaded' }, false, [])).toBe(false);
   });
 
+  it('what is too long stays, for the client to compact, unless that is asked for', () => {
+    for (const failure of ['context_overflow', 'too_large'] as const) {
+      expect(movesOn({ class: failure }, false, undefined)).toBe(false);
+      expect(movesOn({ class: failure }, false, ['quota'])).toBe(false);
+      expect(movesOn({ class: failure }, false, ['context_overflow', 'too_large'])).toBe(true);
+    }
+  });
+
+  it('a compaction that is too long moves on whatever is configured, and for nothing else that stays', () => {
+    expect(movesOn({ class: 'context_overflow' }, true, [], true)).toBe(true);
+    expect(movesOn({ class: 'too_large' }, false, undefined, true)).toBe(true);
+    expect(movesOn({ class: 'credential' }, false, undefined, true)).toBe(false);
+    expect(movesOn({ class: 'overloaded' }, false, [], true)).toBe(false);
+  });
+
   it('what is the same everywhere cannot be named', () => {
     const named: readonly string[] = Object.values(FALLBACK_REASONS).flat();
-    for (const never of ['invalid_request', 'content_policy', 'context_overflow', 'aborted', 'thinking_signature'])
+    for (const never of ['invalid_request', 'content_policy', 'output_overflow', 'aborted', 'thinking_signature'])
       expect(named).not.toContain(never);
     for (const [failure, rule] of Object.entries(FAILURE_RULES)) if (rule.nextTarget) expect(named).toContain(failure);
   });

@@ -54,20 +54,28 @@ export const FALLBACK_REASONS = {
   permission: ['permission'],
   model_missing: ['model_missing'],
   broken: ['empty', 'malformed', 'truncated'],
+  context_overflow: ['context_overflow', 'too_large'],
 } as const satisfies Readonly<Record<string, readonly FailureClass[]>>;
 
 /**
  * Whether the next target of a plan may be tried after this fault. `chosen` is what the configuration names; without it
  * the table decides, and 401, 402 and 403 of the client's own login stay where they are: the user pays for it and has to
- * know.
+ * know. A compaction that does not fit always moves on: it is what the client answers an overflow with.
  */
 export function movesOn(
   fault: Pick<UpstreamFault, 'class' | 'upstreamStatus'>,
   ownLogin: boolean,
   chosen: readonly FailureClass[] | undefined,
+  isCompaction = false,
 ): boolean {
+  if (isCompaction && isOverflow(fault.class)) return true;
   if (chosen) return chosen.includes(fault.class);
   const { upstreamStatus: status } = fault;
   if (ownLogin && (status === 401 || status === 402 || status === 403)) return false;
   return FAILURE_RULES[fault.class].nextTarget;
+}
+
+/** The request was too long or too large for the place that it went to. */
+function isOverflow(failure: FailureClass): boolean {
+  return failure === 'context_overflow' || failure === 'too_large';
 }
