@@ -13,12 +13,15 @@ export interface HistoryScan {
   readonly redacted: boolean;
   /** An id of a call may be there twice or be one that Anthropic refuses, or a server tool was called. */
   readonly oddCalls: boolean;
+  /** A message of the user begins with thinking, as broken transcripts have it. */
+  readonly userThinks: boolean;
   /** The last message is the assistant's. */
   readonly endsWithAssistant: boolean;
 }
 
 // A quotation mark inside a string is always escaped: what people write about these words does not match.
 const THINKING = Buffer.from('"thinking"');
+const USER_THINKING = Buffer.from('"role":"user","content":[{"type":"thinking"');
 const REDACTED = Buffer.from('"redacted_thinking"');
 const TEXT = Buffer.from('"text"');
 const SIGNATURE = Buffer.from('"signature"');
@@ -51,6 +54,7 @@ export function scanHistory(raw: Buffer, [start, end]: Span): HistoryScan {
     // A block of thinking has its type and its text under that name, and one signature.
     unsigned: unreadable || mentions !== 2 * signatures.length,
     redacted,
+    userThinks: mentions > 0 && find(raw, USER_THINKING, start, end) !== -1,
     oddCalls: find(raw, SERVER_CALL, start, end) !== -1 || hasOddIds(raw, start, end),
     endsWithAssistant: endsWithAssistant(raw, start, end),
   };

@@ -82,7 +82,7 @@ function repairForThirdParty(draft: RequestDraft, target: Target, context: Proto
   const scan = scanHistory(raw, span);
   const changes = (signature: string): boolean =>
     isOwnSignature(signature) || !keeps({ type: 'thinking', thinking: 'x', signature });
-  const filters = mode !== 'keep' || scan.redacted || scan.unsigned || scan.signatures.some(changes);
+  const filters = mode !== 'keep' || scan.redacted || scan.unsigned || scan.userThinks || scan.signatures.some(changes);
   const suspicious = requires || (scan.thinks && (filters || scan.endsWithAssistant)) || scan.oddCalls;
   if (!suspicious) return;
   const before = readableMessages(draft);
