@@ -125,6 +125,8 @@ export interface ImportPlan {
   readonly before: string | undefined;
   readonly after: string;
   readonly changes: boolean;
+  /** Something of it can be carried over, or is there already. */
+  readonly usable: boolean;
   readonly secrets: readonly { readonly name: string; readonly path: string }[];
   readonly conflicts: readonly { readonly path: string; readonly reason: string }[];
   readonly notes: readonly { readonly path: string; readonly reason: string }[];

@@ -70,6 +70,15 @@ describe('import from the command line', { timeout: 60_000 }, () => {
     });
   });
 
+  it('tells what has nothing for it from what is there already', async () => {
+    const { home, run } = furnished('# mine\n');
+    writeFiles(home, { 'empty.json': '{"Providers": [], "LOG": true}' });
+    const empty = await run(['import', 'ccr', 'empty.json', '--yes']);
+    expect([empty.code, empty.stderr]).toEqual([0, 'midswap: nothing of it can be carried over\n']);
+    await run(['import', 'ccs', '--yes']);
+    expect((await run(['import', 'ccs', '--yes'])).stderr).toBe('midswap: everything is there already\n');
+  });
+
   it.each([
     ['without a terminal and without --yes', ['ccr'], 64, /--dry-run first, then add --yes/],
     [

@@ -57,10 +57,8 @@ async function carryOut(out: Output, plan: ImportPlan, dryRun: boolean): Promise
   } else {
     show(out, plan);
     if (result) tell(out, result);
-    else
-      out.note(
-        isWork(plan) ? 'midswap: nothing is changed: this was a dry run' : 'midswap: everything is there already',
-      );
+    else if (isWork(plan)) out.note('midswap: nothing is changed: this was a dry run');
+    else out.note(`midswap: ${plan.usable ? 'everything is there already' : 'nothing of it can be carried over'}`);
   }
   return dryRun && conflicts.length > 0 ? 1 : 0;
 }

@@ -2,7 +2,7 @@ import { preferredProvider } from '../../catalogue/rival-names.ts';
 import type { RawProfile } from '../schema.ts';
 import { ImportDraft } from './draft.ts';
 import type { Rival } from './rival.ts';
-import { readEnvText, textOf } from './source-text.ts';
+import { notThat, readEnvText, textOf } from './source-text.ts';
 
 const NAME = 'claude-code-proxy';
 /** One of its two kinds calls it so, the other so. */
@@ -27,6 +27,8 @@ export const CLAUDE_CODE_PROXY: Rival = {
       return draft.finish();
     };
     const preferred = preferredProvider(values.get('PREFERRED_PROVIDER'));
+    const own = [...known, ...URLS, ...(preferredProvider(undefined)?.keyVariables ?? [])];
+    if (!own.some((name) => values.has(name))) throw notThat(main, `has none of the variables of ${NAME}`);
     if (!preferred) {
       draft.note('PREFERRED_PROVIDER', 'is not a provider that midswap knows');
       return finish();

@@ -1,7 +1,7 @@
 import { DEEPCLAUDE_BACKENDS } from '../../catalogue/rival-names.ts';
 import { ImportDraft } from './draft.ts';
 import type { Rival } from './rival.ts';
-import { readEnvText, textOf } from './source-text.ts';
+import { notThat, readEnvText, textOf } from './source-text.ts';
 
 const DEFAULT_BACKEND = ['DEEPCLAUDE_DEFAULT_BACKEND', 'CHEAPCLAUDE_DEFAULT_BACKEND'];
 
@@ -18,6 +18,8 @@ export const DEEPCLAUDE: Rival = {
   read({ main, files, env, options }) {
     const draft = new ImportDraft('deepclaude', options);
     const { values } = readEnvText(files.get(main) ?? '', false);
+    const own = [...DEFAULT_BACKEND, ...DEEPCLAUDE_BACKENDS.flatMap(({ entry }) => entry.keyVariables)];
+    if (main !== '' && !own.some((name) => values.has(name))) throw notThat(main, 'has none of its variables');
     const value = (name: string): string | undefined => textOf(values.get(name)) ?? textOf(env[name]);
     const wanted = DEFAULT_BACKEND.map(value)
       .find((text) => text !== undefined)

@@ -1,7 +1,7 @@
 import { freeClaudeCodeNames, freeClaudeCodePlace, type RivalPlace } from '../../catalogue/rival-names.ts';
 import { ImportDraft, type Upstream } from './draft.ts';
 import type { Rival } from './rival.ts';
-import { readEnvText, textOf } from './source-text.ts';
+import { notThat, readEnvText, textOf } from './source-text.ts';
 
 const MODELS = {
   MODEL: 'default',
@@ -41,6 +41,9 @@ export const FREE_CLAUDE_CODE: Rival = {
       .split(',')
       .flatMap((text) => (text.trim() === '' ? [] : (read(text.trim(), 'MODEL_FALLBACKS') ?? [])));
     providers.addOthers();
+    if (providers.read.size === 0 && ![...Object.keys(MODELS), 'MODEL_FALLBACKS'].some((name) => values.has(name))) {
+      throw notThat(main, `has none of the variables of ${NAME}`);
+    }
     if (Object.keys(models).length > 0) {
       const raw = { models, ...(fallback.length > 0 && { fallback }) };
       draft.set('default_profile', draft.profile(NAME, raw, 'MODEL'));
@@ -70,12 +73,13 @@ class Providers {
     return this.#found.get(key);
   }
 
-  /** Those that have a key and no model: it is wanted when the user switches. */
+  /** Those that have a key or a place of their own and no model: they are wanted when the user switches. */
   addOthers(): void {
     const used = new Set(this.read);
     for (const name of freeClaudeCodeNames()) {
       const place = freeClaudeCodePlace(name);
-      const variable = place && this.#variable(place);
+      if (!place) continue;
+      const variable = this.#variable(place) ?? (isLocal(place) ? this.#first(name, 'BASE_URL')[0] : undefined);
       if (variable !== undefined && !used.has(variable)) this.get(name, variable);
     }
   }
@@ -86,11 +90,10 @@ class Providers {
     const variable = this.#variable(place);
     const key = variable && this.#draft.key(this.#values.get(variable), name, variable);
     const [base, url] = this.#first(name, 'BASE_URL');
-    const isLocal = place.entry.endpoints.every((endpoint) => endpoint.local);
     const upstream = this.#draft.upstream({
       name,
       path: base ?? path,
-      place: url === undefined || !(isLocal || place.entry.needsBaseUrl) ? place : { ...place, url },
+      place: url === undefined || !(isLocal(place) || place.entry.needsBaseUrl) ? place : { ...place, url },
       key,
     });
     const [proxy, proxyUrl] = this.#first(name, 'PROXY');
@@ -119,4 +122,8 @@ class Providers {
     }
     return [undefined, undefined];
   }
+}
+
+function isLocal({ entry }: RivalPlace): boolean {
+  return entry.endpoints.every((endpoint) => endpoint.local);
 }

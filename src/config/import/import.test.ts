@@ -220,16 +220,11 @@ describe('what is carried over', () => {
       providers: {
         glm: { region: 'coding-plan', auth: { keys: ['keychain:free-claude-code-zai'] } },
         openrouter: { proxy: 'socks5://127.0.0.1:1080' },
+        ollama: { base_url: 'http://10.0.0.5:11434' },
       },
     });
     expect(Object.keys(reasons(made))).toEqual(
-      expect.arrayContaining([
-        'MODEL_FALLBACKS',
-        'PROVIDER_RATE_LIMIT',
-        'ANTHROPIC_AUTH_TOKEN',
-        'OLLAMA_BASE_URL',
-        'line 15',
-      ]),
+      expect.arrayContaining(['MODEL_FALLBACKS', 'PROVIDER_RATE_LIMIT', 'ANTHROPIC_AUTH_TOKEN', 'line 15']),
     );
   });
 
@@ -468,6 +463,9 @@ describe('what cannot be read', () => {
     ['no JSON', { rival: 'ccr', path: 'bad.json' }, 'config_invalid', /path/],
     ['a list', { rival: 'ccr', path: 'list.json' }, 'config_invalid', /path/],
     ['no YAML', { rival: 'litellm', path: 'bad.yaml' }, 'config_invalid', /path/],
+    ['no .env of it', { rival: 'claude-code-proxy', path: 'bad.json' }, 'config_invalid', /path/],
+    ['no .env of it either', { rival: 'free-claude-code', path: 'list.json' }, 'config_invalid', /path/],
+    ['no file of a shell with it', { rival: 'deepclaude', path: 'bad.yaml' }, 'config_invalid', /path/],
     ['no providers of it', { rival: 'cc-switch', path: 'bad.yaml' }, 'config_invalid', /path/],
   ])('%s', async (_, { path, ...options }, code, hint) => {
     const files = {

@@ -65,6 +65,8 @@ export interface ImportPlan {
   /** The same as it would be. */
   readonly after: string;
   readonly changes: boolean;
+  /** Something of it can be carried over, or is there already. */
+  readonly usable: boolean;
   /** Keys that would be stored, by the name of each and where it was found. Never a value. */
   readonly secrets: readonly { readonly name: string; readonly path: string }[];
   /** Names that mean something else already: nothing is applied while there are any. */
@@ -132,6 +134,7 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
     before: before === undefined ? undefined : masked(before),
     after: after === start ? (before ?? '') : masked(after),
     changes: after !== start,
+    usable: Object.keys(imported.config).length > 0,
     secrets: wanted.map(({ name, path }) => ({ name, path })),
     conflicts,
     notes: [...imported.notes, ...merge.notes],
