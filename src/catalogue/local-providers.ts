@@ -42,6 +42,7 @@ export const LOCAL_PROVIDERS: readonly CatalogueEntry[] = [
     quirks: {
       chat: {
         reasoningField: 'reasoning',
+        reasoningReplay: 'tool-turns',
         thinkTags: true,
         urlImages: false,
         parallelToolCalls: false,
@@ -58,9 +59,10 @@ export const LOCAL_PROVIDERS: readonly CatalogueEntry[] = [
     endpoints: [local('anthropic-messages', 'http://localhost:8000'), local('openai-chat', 'http://localhost:8000/v1')],
     models: {},
     quirks: {
-      messages: { maxStopSequences: 4, countTokens: true },
+      messages: { maxStopSequences: 4, urlImages: true, countTokens: true },
       chat: {
         reasoningField: 'reasoning',
+        reasoningReplay: 'tool-turns',
         thinkTags: true,
         structuredOutputs: 'json_schema',
         textToolCalls: ['hermes', 'qwen-xml', 'kimi', 'glm', 'deepseek', 'minimax', 'llama'],
@@ -76,8 +78,10 @@ export const LOCAL_PROVIDERS: readonly CatalogueEntry[] = [
     endpoints: [local('anthropic-messages', 'http://localhost:8000'), local('openai-chat', 'http://localhost:8000/v1')],
     models: {},
     quirks: {
+      messages: { urlImages: true },
       chat: {
         reasoningField: 'reasoning_content',
+        reasoningReplay: 'tool-turns',
         thinkTags: true,
         structuredOutputs: 'json_schema',
         textToolCalls: ['hermes', 'qwen-xml', 'kimi', 'glm', 'deepseek', 'minimax', 'llama'],
@@ -98,6 +102,7 @@ export const LOCAL_PROVIDERS: readonly CatalogueEntry[] = [
         adaptiveThinking: true,
         effort: 'yes',
         outputFormat: true,
+        typedTools: true,
         urlImages: true,
         documents: true,
         countTokens: true,

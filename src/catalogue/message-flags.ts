@@ -32,6 +32,15 @@ export const MESSAGE_FLAGS: Flags<Quirks['messages']> = {
   serverTools: list(
     'Server tools that the endpoint runs itself, by the start of their type: `web_search`. Others are removed.',
   ),
+  typedTools: boolean(
+    false,
+    'Tools that the client runs are known by their type (`bash_20250124`, `text_editor_20250728`, `memory_20250818`). Otherwise they are sent with a schema.',
+  ),
+  schemaDialect: choice(
+    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'],
+    'json-schema',
+    'What tool schemas may hold, as `chat.schema_dialect`.',
+  ),
   toolResultImages: boolean(true, 'Images inside tool results are accepted.'),
   urlImages: boolean(false, 'Images given by URL are fetched by the endpoint.'),
   documents: boolean(false, '`document` blocks (PDF, text) are accepted.'),

@@ -36,6 +36,7 @@ export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
         effort: 'yes',
         outputFormat: true,
         serverTools: ['web_search', 'web_fetch', 'code_execution', 'bash_code_execution', 'tool_search', 'advisor'],
+        typedTools: true,
         urlImages: true,
         documents: true,
         countTokens: true,
@@ -186,7 +187,13 @@ export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
     },
     models: { opus: 'kimi-k3', sonnet: 'kimi-k2.7-code', haiku: 'kimi-k2.6', fable: 'kimi-k3' },
     quirks: {
-      messages: { adaptiveThinking: true, effort: 'yes', effortValues: LOW_HIGH_MAX, countTokens: true },
+      messages: {
+        adaptiveThinking: true,
+        effort: 'yes',
+        effortValues: LOW_HIGH_MAX,
+        schemaDialect: 'moonshot',
+        countTokens: true,
+      },
       chat: {
         reasoningField: 'reasoning_content',
         reasoningReplay: 'tool-turns',

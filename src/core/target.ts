@@ -52,6 +52,9 @@ export interface Quirks {
     readonly cacheControl: boolean;
     /** Server tool types that the endpoint runs itself, by prefix: `web_search`. */
     readonly serverTools: readonly string[];
+    /** Tools that the client runs and only Anthropic's models know without a schema: `bash_20250124`. */
+    readonly typedTools: boolean;
+    readonly schemaDialect: ChatQuirks['schemaDialect'];
     /** Images in tool results. */
     readonly toolResultImages: boolean;
     readonly urlImages: boolean;

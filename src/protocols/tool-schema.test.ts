@@ -155,6 +155,28 @@ describe('tool parameters', () => {
     });
   });
 
+  it('name the types that the values of an enumeration have, for Moonshot', () => {
+    const properties = {
+      wrong: { type: 'object', enum: ['move', 'copy'] },
+      right: { type: 'string', enum: ['a'] },
+      numbers: { type: 'number', enum: [1, 2.5] },
+      mixed: { enum: ['a', 1, null], description: 'm' },
+    };
+    expect(toolParameters({ type: 'object', properties }, 'moonshot').properties).toEqual({
+      wrong: { type: 'string', enum: ['move', 'copy'] },
+      right: { type: 'string', enum: ['a'] },
+      numbers: { type: 'number', enum: [1, 2.5] },
+      mixed: {
+        description: 'm',
+        anyOf: [
+          { type: 'string', enum: ['a'] },
+          { type: 'integer', enum: [1] },
+          { type: 'null', enum: [null] },
+        ],
+      },
+    });
+  });
+
   it('have no empty choice and no null for Gemini', () => {
     const properties = {
       any: true,

@@ -35,6 +35,7 @@ export function toolParameters(schema: unknown, dialect: SchemaDialect): Schema 
         resolve,
         listRequired,
         flatten,
+        typesOfEnum,
         splitTypeList,
         typesIntoBranches,
         bareReference,
@@ -179,6 +180,23 @@ function splitTypeList(node: Schema): Schema {
     ...(description === undefined ? {} : { description }),
     anyOf: branches,
   };
+}
+
+/** "enum value (move) does not match any type in [object]": the values say which types they have. */
+function typesOfEnum(node: Schema): Schema {
+  if (!Array.isArray(node.enum) || node.enum.length === 0) return node;
+  const { enum: values, type, ...rest } = node;
+  const groups = new Map<string, unknown[]>();
+  for (const value of values) {
+    const kind = inferredType({ const: value }) ?? 'object';
+    groups.set(kind, [...(groups.get(kind) ?? []), value]);
+  }
+  const declared = new Set(Array.isArray(type) ? type : [type]);
+  if (declared.has('number')) declared.add('integer');
+  if ([...groups.keys()].every((kind) => declared.has(kind))) return node;
+  const [only] = groups.keys();
+  if (groups.size === 1) return { ...rest, enum: values, type: only };
+  return { ...rest, anyOf: [...groups].map(([kind, enumeration]) => ({ type: kind, enum: enumeration })) };
 }
 
 /** "when using anyOf, type should be defined in anyOf items instead of the parent schema" */

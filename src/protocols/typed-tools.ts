@@ -79,6 +79,11 @@ export function isServerTool(tool: Tool): boolean {
   return shapeOf(type) === undefined && tool.input_schema === undefined;
 }
 
+/** Known by its type alone. */
+export function isTypedTool(tool: Tool): boolean {
+  return typeof tool.type === 'string' && tool.input_schema === undefined && shapeOf(tool.type) !== undefined;
+}
+
 /** Description and parameters of a tool that goes upstream as a function. */
 export function clientToolSchema(tool: Tool): FunctionShape {
   const known = typeof tool.type === 'string' && tool.input_schema === undefined ? shapeOf(tool.type) : undefined;

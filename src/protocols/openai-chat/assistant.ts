@@ -5,7 +5,6 @@ import type { ToolNames } from '../tool-names.ts';
 import { openReplay } from './carrier.ts';
 import { type ContentRules, contentParts, joinedText } from './content.ts';
 import type { AssistantMessage, ToolCall } from './types.ts';
-import { isRecord } from './types.ts';
 
 export interface AssistantRules extends ContentRules {
   readonly provider: string;

@@ -1,6 +1,7 @@
 import { MidswapError } from '../../core/errors.ts';
 import type { Block, Envelope } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { loadedTools } from '../deferred-tools.ts';
 import { elementSpans } from '../json-list.ts';
 import type { ProtocolContext } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
@@ -12,7 +13,7 @@ import { formatInstruction } from './parameters.ts';
 import { messagesBytes, messagesFrom, type RequestHead } from './request-parts.ts';
 import { asReminder, systemParts } from './system.ts';
 import { toolIdMapper } from './tool-ids.ts';
-import { loadedTools, offeredTools } from './tools.ts';
+import { offeredTools } from './tools.ts';
 import type { ChatMessage, Part } from './types.ts';
 import { checkMessages } from './validate.ts';
 

@@ -1,11 +1,11 @@
-import type { Message, MessagesRequest, Tool } from '../../core/messages.ts';
+import type { MessagesRequest, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { isSearchable } from '../deferred-tools.ts';
 import { ToolNames } from '../tool-names.ts';
 import { strictParameters, toolParameters } from '../tool-schema.ts';
-import { contentBlocks } from '../turns.ts';
 import { clientToolSchema, isServerTool } from '../typed-tools.ts';
 import type { RequestHead } from './request-parts.ts';
-import { type ChatTool, isRecord } from './types.ts';
+import type { ChatTool } from './types.ts';
 
 export interface ToolChoice {
   tool_choice?: unknown;
@@ -57,7 +57,7 @@ function chatTools(
     else if (name === '') note('a tool without a name was left out');
     else if (!byName.has(tool.name)) byName.set(tool.name, tool);
   }
-  const searchable = [...byName.values()].some((tool) => tool.defer_loading !== true && isSearchTool(tool.name));
+  const searchable = isSearchable([...byName.values()]);
   const chosen = [...byName.values()].filter((tool) => tool.defer_loading !== true || !searchable);
   if (searchable) {
     for (const name of loaded) {
@@ -66,11 +66,6 @@ function chatTools(
     }
   }
   return chosen.map((tool) => chatTool(tool, names, target));
-}
-
-/** The client's own search for deferred tools. Without one nothing would ever load them. */
-function isSearchTool(name: string): boolean {
-  return /^tool_?search/i.test(name);
 }
 
 function chatTool(tool: Tool, names: ToolNames, target: Target): ChatTool {
@@ -88,40 +83,6 @@ function chatTool(tool: Tool, names: ToolNames, target: Target): ChatTool {
       ...(strict === undefined ? {} : { strict: true }),
     },
   };
-}
-
-/**
- * Names of tools that messages load or use (references in results, additions in system entries, calls), each with the
- * position of the first message that mentions it, in that order. `offset`: position of the first of the messages.
- */
-export function loadedTools(messages: readonly Message[], offset = 0): Map<string, number> {
-  const out = new Map<string, number>();
-  messages.forEach((message, index) => {
-    const mention = (name: string): void => {
-      if (!out.has(name)) out.set(name, offset + index);
-    };
-    for (const block of contentBlocks(message.content)) {
-      if (block.type === 'tool_use') mention(String(block.name));
-      else if (block.type === 'tool_reference' || block.type === 'tool_addition') addReference(block, mention);
-      else if (block.type.endsWith('tool_result')) addReferences(block.content, mention, 0);
-    }
-  });
-  return out;
-}
-
-function addReferences(content: unknown, mention: (name: string) => void, depth: number): void {
-  if (depth > 4) return;
-  if (Array.isArray(content)) for (const each of content) addReferences(each, mention, depth + 1);
-  else if (isRecord(content)) {
-    if (content.type === 'tool_reference') addReference(content, mention);
-    else if (content.tool_references !== undefined) addReferences(content.tool_references, mention, depth + 1);
-  }
-}
-
-function addReference(reference: Record<string, unknown>, mention: (name: string) => void): void {
-  const nested = isRecord(reference.tool) ? reference.tool : reference;
-  const name = reference.tool_name ?? nested.tool_name ?? nested.name;
-  if (typeof name === 'string') mention(name);
 }
 
 /** A tools list for an upstream that wants one because the history has calls. */
