@@ -1,8 +1,9 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import net, { type Socket } from 'node:net';
 import { MidswapError } from '../core/errors.ts';
 import { HttpReply, inboundOf } from './http-exchange.ts';
 import type { Inbound, Outbound } from './inbound.ts';
+import { lateHttp } from './late-builtins.ts';
 import { PlainConnection } from './plain-connection.ts';
 
 /** A head whose first bytes are there has to be whole within this time. */
@@ -25,22 +26,16 @@ export interface ListenerOptions {
 /** Listens and reads requests: plain ones by itself (`PlainConnection`), everything else through `node:http`. */
 export class Listener {
   readonly #server: net.Server;
-  readonly #http: http.Server;
   readonly #options: ListenerOptions;
   /** Connections that have not left the plain way. */
   readonly #plain = new Map<Socket, PlainConnection>();
   /** The others, with the time until when they wait for a request; `undefined` while they have one. */
   readonly #others = new Map<Socket, number | undefined>();
+  #http: HttpServer | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#http = http.createServer(
-      { noDelay: true, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES },
-      (req, res) => this.#http1(req, res),
-    );
-    this.#http.keepAliveTimeout = KEEP_ALIVE_S * 1000;
-    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => options.onBroken(error, socket));
     this.#server = net.createServer({ noDelay: true }, (socket) => this.#connected(socket));
   }
 
@@ -81,7 +76,19 @@ export class Listener {
     this.#plain.delete(socket);
     this.#others.set(socket, Date.now() + HEAD_TIMEOUT_MS);
     socket.once('close', () => this.#others.delete(socket));
+    this.#http ??= this.#createHttp();
     this.#http.emit('connection', socket);
+  }
+
+  /** Never listens itself. */
+  #createHttp(): HttpServer {
+    const server = lateHttp().createServer(
+      { noDelay: true, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES },
+      (req, res) => this.#http1(req, res),
+    );
+    server.keepAliveTimeout = KEEP_ALIVE_S * 1000;
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#options.onBroken(error, socket));
+    return server;
   }
 
   #http1(req: IncomingMessage, res: ServerResponse): void {

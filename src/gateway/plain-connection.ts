@@ -1,9 +1,9 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { MidswapError } from '../core/errors.ts';
 import { type BodyLimits, cutBody, slowBody, tooLargeBody } from './body.ts';
 import { NOT_IN_VALUE } from './header-grammar.ts';
 import type { Inbound, Outbound } from './inbound.ts';
+import { lateHttp } from './late-builtins.ts';
 import { type PlainHead, readPlainHead } from './plain-head.ts';
 
 /** Up to here a chunk is framed in one buffer: a copy of that size costs less than a gathered write. */
@@ -244,7 +244,7 @@ class PlainReply implements Outbound {
     const connection = this.#keep
       ? `connection: keep-alive\r\nkeep-alive: timeout=${this.#keepAliveS}\r\n`
       : 'connection: close\r\n';
-    this.#head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Status'}\r\n${lines}${framing}date: ${httpDate()}\r\n${connection}\r\n`;
+    this.#head = `HTTP/1.1 ${status} ${statusText(status)}\r\n${lines}${framing}date: ${httpDate()}\r\n${connection}\r\n`;
     queueMicrotask(() => {
       if (this.#head !== '') this.#send(undefined, false);
     });
@@ -315,6 +315,11 @@ class PlainReply implements Outbound {
     socket.uncork();
     return taken && !socket.writableNeedDrain;
   }
+}
+
+/** The words behind a status. */
+function statusText(status: number): string {
+  return status === 200 ? 'OK' : (lateHttp().STATUS_CODES[status] ?? 'Status');
 }
 
 let dateText = '';

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { createGunzip, type Gunzip, constants as zlib } from 'node:zlib';
+import type { Gunzip } from 'node:zlib';
+import { lateZlib } from './late-builtins.ts';
 
 /** An upstream's answer as the rest of the gateway sees it; an `IncomingMessage` is one too. */
 export interface UpstreamAnswer extends Readable {
@@ -73,7 +74,8 @@ export class Answer extends Readable implements UpstreamAnswer {
   #begin(bytes: Buffer): void {
     this.#begun = true;
     if (bytes[0] !== GZIP || this.headers['content-encoding'] !== undefined) return;
-    this.#gunzip = createGunzip({ flush: zlib.Z_SYNC_FLUSH, finishFlush: zlib.Z_SYNC_FLUSH });
+    const { createGunzip, constants } = lateZlib();
+    this.#gunzip = createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH });
     this.#gunzip
       .on('data', (plain: Buffer) => {
         if (!this.destroyed && !this.push(plain)) this.#source.pause();

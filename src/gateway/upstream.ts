@@ -1,17 +1,11 @@
 import type { Readable } from 'node:stream';
-import {
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-  constants as zlib,
-} from 'node:zlib';
 import type { UpstreamFault } from '../core/failure.ts';
 import type { Target } from '../core/target.ts';
 import { type ConnectionError, faultOf } from './connection-error.ts';
 import { type Origin, originOf } from './dial.ts';
 import { connectionFault } from './faults.ts';
 import { HEADER_NAME, NOT_IN_VALUE } from './header-grammar.ts';
+import { lateZlib } from './late-builtins.ts';
 import type { UpstreamAnswer } from './upstream-answer.ts';
 import type { ConnectionPool } from './upstream-pool.ts';
 
@@ -163,19 +157,24 @@ type Encoded = Readable & Pick<UpstreamAnswer, 'headers' | 'complete'>;
 
 /** The answer's body as sent before compression; chunks come out as soon as they can be decoded. */
 export function decodedBody(answer: Encoded): Readable {
-  const flush = { flush: zlib.Z_SYNC_FLUSH, finishFlush: zlib.Z_SYNC_FLUSH };
   const encoding = String(answer.headers['content-encoding'] ?? '')
     .trim()
     .toLowerCase();
+  if (encoding === '') return answer;
+  const { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress, constants } = lateZlib();
+  const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH };
   if (encoding === 'gzip' || encoding === 'x-gzip') return piped(answer, createGunzip(flush));
   if (encoding === 'deflate') return piped(answer, createInflate(flush));
   if (encoding === 'br') {
     return piped(
       answer,
-      createBrotliDecompress({ flush: zlib.BROTLI_OPERATION_FLUSH, finishFlush: zlib.BROTLI_OPERATION_FLUSH }),
+      createBrotliDecompress({
+        flush: constants.BROTLI_OPERATION_FLUSH,
+        finishFlush: constants.BROTLI_OPERATION_FLUSH,
+      }),
     );
   }
-  if (encoding === 'zstd') return piped(answer, createZstdDecompress({ finishFlush: zlib.ZSTD_e_flush }));
+  if (encoding === 'zstd') return piped(answer, createZstdDecompress({ finishFlush: constants.ZSTD_e_flush }));
   return answer;
 }
 
