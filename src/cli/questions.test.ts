@@ -11,6 +11,70 @@ function piped(text: string) {
   return openQuestions({ streams: { in: input, out: sink, err: sink } } as unknown as App);
 }
 
+/** A terminal in which the keys are typed one after the other, each when the prompt has drawn itself. */
+function typed(...keys: string[]) {
+  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} });
+  let drawn = '';
+  const sink = Object.assign(
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        drawn += String(chunk);
+        done();
+      },
+    }),
+    { isTTY: true, columns: 80, rows: 24 },
+  );
+  const type = async () => {
+    for (const key of keys) {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      input.write(key);
+    }
+  };
+  const questions = openQuestions({ streams: { in: input, out: sink, err: sink } } as unknown as App);
+  return { questions, type, drawn: () => drawn };
+}
+
+describe('answers of a person', () => {
+  const ENTER = '\r';
+  const BACKSPACE = '\u007f';
+
+  it('that fit nothing of a list are not taken', async () => {
+    const { questions, type, drawn } = typed('x', 'y', ENTER, BACKSPACE, BACKSPACE, 'b', ENTER);
+    const choices = ['alpha', 'beta'].map((value) => ({ value, label: value }));
+    const answer = questions.choose('Which?', choices);
+    await type();
+    expect(await answer).toBe('beta');
+    expect(drawn()).toContain('Nothing fits what is typed');
+  });
+
+  it('that are blank are not taken, but for a default', async () => {
+    const name = typed(ENTER, 'n', ENTER);
+    const answer = name.questions.text('Name?');
+    await name.type();
+    expect(await answer).toBe('n');
+    const byDefault = typed(ENTER);
+    const other = byDefault.questions.text('Name?', 'deep');
+    await byDefault.type();
+    expect(await other).toBe('deep');
+  });
+
+  it('that are secret are not shown', async () => {
+    const { questions, type, drawn } = typed('k', '3', 'y', 'z', ENTER);
+    const answer = questions.secret('Key?');
+    await type();
+    expect(await answer).toBe('k3yz');
+    expect(drawn()).not.toMatch(/k3|3y|yz/);
+  });
+
+  it('that break off cancel', async () => {
+    const { questions, type } = typed('\u0003');
+    const answer = questions.agree('Sure?', true);
+    const refused = expect(answer).rejects.toMatchObject({ code: 'cancelled' });
+    await type();
+    await refused;
+  });
+});
+
 describe('answers from a pipe', () => {
   it('are taken line by line, an empty line for the default', async () => {
     const questions = piped('one\r\n\n y \nb\n');

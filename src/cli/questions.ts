@@ -50,11 +50,11 @@ function askPerson({ streams }: App): Questions {
     text: async (message, byDefault) => {
       const { text } = await prompts();
       const options = byDefault === undefined ? {} : { defaultValue: byDefault, placeholder: byDefault };
-      return (await answered(text({ ...place, message, ...options }))).trim();
+      return (await answered(text({ ...place, message, ...options, validate: need(byDefault) }))).trim();
     },
     secret: async (message) => {
       const { password } = await prompts();
-      return (await answered(password({ ...place, message, mask: '•' }))).trim();
+      return (await answered(password({ ...place, message, mask: '•', validate: need(undefined) }))).trim();
     },
     choose: async (message, choices, byDefault) => {
       const { autocomplete } = await prompts();
@@ -67,7 +67,9 @@ function askPerson({ streams }: App): Questions {
           found = { search, values: new Set(findChoices(search, choices).map((one) => one.value)) };
         return found.values.has(value);
       };
-      return answered(autocomplete<string>({ ...place, message, options, maxItems: 12, filter, ...initial }));
+      // Without anything that fits there is nothing marked to be taken.
+      const validate = (value: unknown) => (value === undefined ? 'Nothing fits what is typed' : undefined);
+      return answered(autocomplete<string>({ ...place, message, options, maxItems: 12, filter, validate, ...initial }));
     },
     agree: async (message, byDefault) => {
       const { confirm } = await prompts();
@@ -75,6 +77,11 @@ function askPerson({ streams }: App): Questions {
     },
     close: () => {},
   };
+}
+
+/** What is blank is no answer, but for a default. */
+function need(byDefault: string | undefined): (value: string | undefined) => string | undefined {
+  return (value) => (byDefault === undefined && (value ?? '').trim() === '' ? 'Something has to be typed' : undefined);
 }
 
 function readAnswers({ streams }: App): Questions {

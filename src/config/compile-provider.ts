@@ -4,7 +4,7 @@ import { DEFAULT_QUIRKS, mergeQuirks, type PartialQuirks, quirksByKey } from '..
 import type { Secret } from '../core/secret.ts';
 import type { Slot } from '../core/slot.ts';
 import type { Limits, Provider } from '../core/snapshot.ts';
-import type { Credential, Endpoint, Quirks, Timeouts } from '../core/target.ts';
+import type { Credential, Endpoint, ProtocolId, Quirks, Timeouts } from '../core/target.ts';
 import { breakerOf, retryOf } from './compile-resilience.ts';
 import { endpointsOf, isLoopback, keepsLogin } from './endpoints.ts';
 import type { Remarks } from './remarks.ts';
@@ -76,6 +76,9 @@ export function compileProvider(
     models: slotModels,
     quirks,
     docs: raw.docs ?? entry?.docs,
+    ...(entry?.regions && region === undefined && raw.base_url === undefined && !raw.endpoints
+      ? { regions: regionsOf(entry, first.protocol) }
+      : {}),
     timeouts: {
       connectMs: raw.timeouts?.connect_ms ?? base.connectMs,
       firstByteMs: raw.timeouts?.first_byte_ms ?? base.firstByteMs,
@@ -138,6 +141,13 @@ function defaultCredential(
   if (entry ? entry.keyVariables.length === 0 : isLocal) return { kind: 'none' };
   const variables = provider.keyVariables.join(' or ');
   return { kind: 'missing', reason: `no key: set ${variables}, or run "midswap keys set ${provider.id}"` };
+}
+
+function regionsOf({ regions = {} }: CatalogueEntry, protocol: ProtocolId): { name: string; host: string }[] {
+  return Object.entries(regions).flatMap(([name, { baseUrls }]) => {
+    const url = baseUrls[protocol] ?? Object.values(baseUrls)[0];
+    return url === undefined ? [] : [{ name, host: new URL(url).host }];
+  });
 }
 
 /** A key of one region is of no use in another, and is not to be sent there: its variable says which one it is. */

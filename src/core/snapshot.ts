@@ -12,6 +12,8 @@ export interface Provider {
   readonly models: Partial<Readonly<Record<Slot, string>>>;
   readonly quirks: Quirks;
   readonly docs: string | undefined;
+  /** Where else it is, for who has a key of there; absent where that is settled. */
+  readonly regions?: readonly { readonly name: string; readonly host: string }[];
   readonly timeouts: Timeouts;
   readonly patches: readonly string[];
   readonly limits?: Limits;

@@ -90,6 +90,16 @@ describe('the first run', { timeout: 60_000 }, () => {
     },
   );
 
+  it('asks where the account is, since a key works there only', async () => {
+    const { run, read } = commandLine();
+    // Nothing leaves this machine: the proxy is not there.
+    const env = { HTTPS_PROXY: 'http://127.0.0.1:9' };
+    const result = await run(['setup'], { stdin: lines('minimax', 'international', KEY, '', 'y', 'y', 'y'), env });
+    expect([result.code, result.stderr]).toEqual([0, '']);
+    expect(result.stdout).toMatch(/It does not work yet: .*api\.minimax\.io/);
+    expect(read('config.yaml')).toMatch(/minimax:\n +region: international\n/);
+  });
+
   it.each([
     ['breaks off where the answers end', lines('sandbox'), 64],
     ['takes an end for no consent', lines('sandbox', '', 'y'), 64],

@@ -10,12 +10,15 @@ import { modelList } from './models.ts';
 interface Answers {
   readonly provider: string;
   readonly baseUrl: string | undefined;
+  /** Where its key is of; the ordinary place without one. */
+  readonly region: string | undefined;
   /** Typed just now; one that is there already is not asked for. */
   readonly key: string | undefined;
   readonly model: string | undefined;
 }
 
 const MODELS_SHOWN = 500;
+const USUAL = 'default';
 
 /**
  * `setup`: from nothing to a session. Every file is shown before it is changed, the key is tried before it is kept, and
@@ -31,11 +34,12 @@ export async function setup(app: App, out: Output): Promise<number> {
     const login = loginProfile(configuration);
     const isLogin = login !== undefined && provider === login;
     if (isLogin) say(`Your Claude login: ${describeLogin(clientLogin)}`);
-    const answers = isLogin ? undefined : await askForProvider(app, configuration, questions, provider, say);
+    const asked = isLogin ? undefined : await askForProvider(app, configuration, questions, provider, say);
     const name = isLogin ? login : await questions.text('Name of the profile', provider);
     const byDefault = await questions.agree(`Start sessions with "${name}" when none is named?`, true);
-    const change = await plan(app, configuration, name, answers, byDefault);
-    if (answers) await tryOut(app, questions, change, name, say);
+    const planned = (answers: Answers | undefined) => plan(app, configuration, name, answers, byDefault);
+    const answers = asked && (await tryOut(app, questions, asked, planned, name, say));
+    const change = await planned(answers);
     const written = await write(app, out, questions, change, answers, say);
     if (out.json) out.data({ profile: name, file: change.file, changed: written });
     const isReady = !isLogin || clientLogin.found;
@@ -98,7 +102,7 @@ async function askForProvider(
 ): Promise<Answers> {
   const { snapshot } = configuration;
   const { credential } = snapshot.targetFor(provider, undefined);
-  let answers: Answers = { provider, baseUrl: undefined, key: undefined, model: undefined };
+  let answers: Answers = { provider, baseUrl: undefined, region: undefined, key: undefined, model: undefined };
   if (/^no base URL/.test(problemOf(configuration, provider) ?? '')) {
     answers = { ...answers, baseUrl: await questions.text('Base URL of yours') };
   }
@@ -106,6 +110,7 @@ async function askForProvider(
   if (credential.kind === 'missing') {
     const { docs } = snapshot.providers.get(provider) ?? {};
     if (docs !== undefined) say(`Where keys come from: ${docs}`);
+    answers = { ...answers, region: await chooseRegion(configuration, questions, provider) };
     answers = { ...answers, key: await questions.secret(`Key of ${provider} (not shown)`) };
   }
   const draft = await plan(app, configuration, provider, answers, false);
@@ -118,6 +123,20 @@ async function askForProvider(
       ? await questions.choose('Which model?', choices)
       : await questions.text('Which model?', choices[0]?.value);
   return { ...answers, model };
+}
+
+/** A key works in the region that gave it only. */
+async function chooseRegion(
+  { snapshot }: Configuration,
+  questions: Questions,
+  provider: string,
+): Promise<string | undefined> {
+  const { regions = [], endpoints } = snapshot.providers.get(provider) ?? {};
+  if (regions.length === 0) return undefined;
+  const usual = { value: USUAL, label: USUAL, hint: endpoints ? new URL(endpoints[0].baseUrl).host : '' };
+  const others = regions.map(({ name, host }) => ({ value: name, label: name, hint: host }));
+  const chosen = await questions.choose('Where is your account?', [usual, ...others], USUAL);
+  return chosen === USUAL ? undefined : chosen;
 }
 
 function problemOf({ snapshot }: Configuration, profile: string): string | undefined {
@@ -135,7 +154,8 @@ function plan(
   const variables = variable !== undefined && answers?.key !== undefined ? { [variable]: answers.key } : {};
   return app.planChange((edit) => {
     if (answers) {
-      const { provider, baseUrl, model } = answers;
+      const { provider, baseUrl, region, model } = answers;
+      if (region !== undefined) edit.set(['providers', provider, 'region'], region);
       if (baseUrl !== undefined) edit.set(['providers', provider, 'base_url'], baseUrl);
       edit.set(['profiles', name, 'provider'], provider);
       if (model !== undefined) edit.set(['profiles', name, 'models', 'default'], model);
@@ -144,22 +164,28 @@ function plan(
   }, variables);
 }
 
-/** The key and the model are tried before anything is kept. */
+/** The key and the model are tried before anything is kept; a person may correct the key. Gives what is to be kept. */
 async function tryOut(
   app: App,
   questions: Questions,
-  change: PlannedChange,
+  answers: Answers,
+  planned: (answers: Answers) => Promise<PlannedChange>,
   name: string,
   say: (text?: string) => void,
-): Promise<void> {
-  const problem = problemOf(change.configuration, name);
-  const trial = problem === undefined ? await app.trial(change.configuration, name) : undefined;
+): Promise<Answers> {
+  const { configuration } = await planned(answers);
+  const problem = problemOf(configuration, name);
+  const trial = problem === undefined ? await app.trial(configuration, name) : undefined;
   if (trial?.ok) {
     say(`It works: ${trial.provider}/${trial.model} answered in ${trial.durationMs} ms`);
-    return;
+    return answers;
   }
   say(`It does not work yet: ${problem ?? trial?.text}`);
-  if (await questions.agree('Keep it all the same?', false)) return;
+  if (questions.interactive && answers.key !== undefined && (await questions.agree('Try another key?', true))) {
+    const key = await questions.secret(`Key of ${answers.provider} (not shown)`);
+    return tryOut(app, questions, { ...answers, key }, planned, name, say);
+  }
+  if (await questions.agree('Keep it all the same?', false)) return answers;
   throw new MidswapError('upstream_failed', `the test of "${name}" failed, and nothing is changed`, {
     hint: 'Run midswap setup again with another key or model',
   });
