@@ -34,21 +34,13 @@ export interface ControlOptions {
 
 type Listener = (req: IncomingMessage, res: ServerResponse) => unknown;
 
-/** How long after the start the API is loaded, if nobody asked before: the client's own start comes first. */
-const PRELOAD_AFTER_MS = 500;
-
-/**
- * The control API on the gateway's port. What it is made of is loaded with the first request, or when the gateway has
- * been up for a moment: a start does not wait for it.
- */
-export function mountControl(options: ControlOptions): Mount & { close(): void } {
+/** The control API on the gateway's port. What it is made of comes with the first request: a start does not wait for it. */
+export function mountControl(options: ControlOptions): Mount {
   let loading: Promise<Listener> | undefined;
   const load = () => {
     loading ??= import('./routes.ts').then(({ createListener }) => createListener(options));
     return loading;
   };
-  const preload = setTimeout(load, PRELOAD_AFTER_MS);
-  preload.unref();
   return {
     prefix: '/control/',
     handle(req, res) {
@@ -57,6 +49,5 @@ export function mountControl(options: ControlOptions): Mount & { close(): void }
         () => res.writeHead(500).end(),
       );
     },
-    close: () => clearTimeout(preload),
   };
 }

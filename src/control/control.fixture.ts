@@ -192,7 +192,6 @@ export async function startControl(gatewayId = 'gwtest'): Promise<RunningControl
         nowMs: 990_000,
       }),
     async close() {
-      mount.close();
       control.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

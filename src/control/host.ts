@@ -4,6 +4,7 @@ import { secretToken } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/gateway.ts';
+import type { Mount } from '../gateway/gateway-core.ts';
 import type { Session } from '../gateway/session.ts';
 import { mountControl } from './api.ts';
 import { CONTROL_PREFIX, type UseRequest, type UseResult } from './contract.ts';
@@ -63,7 +64,7 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
   let bound = { host, port };
   let configFault: string | undefined;
   const shared = { bus, snapshot: () => gateway.snapshot, port: () => bound.port, nowMs: () => Date.now() };
-  const mounts: ReturnType<typeof mountControl>[] = [];
+  const mounts: Mount[] = [];
   const gateway = createGateway({ ...options, bus, mounts });
   const control = createSessionControl({
     ...shared,
@@ -71,23 +72,24 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     resolve: options.resolve,
     keyHealth: () => gateway.health.keys(performance.now()),
   });
-  const mount = mountControl({
-    ...shared,
-    gatewayId: gateway.id,
-    version: options.version,
-    token,
-    sessions: gateway.sessions,
-    control,
-    startedAtMs,
-    host: () => bound.host,
-    active: () => gateway.active,
-    cacheStats: () => gateway.cacheStats,
-    clearCache: () => gateway.clearCache(),
-    configFault: () => configFault,
-    stop: (session) =>
-      session.pid !== undefined && options.stopClient ? options.stopClient(session) : closeSession(session),
-  });
-  mounts.push(mount);
+  mounts.push(
+    mountControl({
+      ...shared,
+      gatewayId: gateway.id,
+      version: options.version,
+      token,
+      sessions: gateway.sessions,
+      control,
+      startedAtMs,
+      host: () => bound.host,
+      active: () => gateway.active,
+      cacheStats: () => gateway.cacheStats,
+      clearCache: () => gateway.clearCache(),
+      configFault: () => configFault,
+      stop: (session) =>
+        session.pid !== undefined && options.stopClient ? options.stopClient(session) : closeSession(session),
+    }),
+  );
 
   let ended = false;
   const register = () => {
@@ -119,7 +121,6 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     ended = true;
     // First out of the registry, so that nobody is sent to a gateway that is going.
     removeRecord(options.stateDir, gateway.id);
-    mount.close();
     await gateway.drain(drainMs);
     for (const { id } of gateway.sessions.list()) {
       gateway.sessions.close(id);

@@ -10,7 +10,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { MidswapError } from '../core/errors.ts';
-import { probeGateway } from './client.ts';
 
 /** One running gateway, as its file tells it. The tokens are the reason for the file's mode. */
 export interface GatewayRecord {
@@ -108,6 +107,8 @@ export function readRecords(stateDir: string): RegistryListing {
  */
 export async function liveRecords(stateDir: string, timeoutMs = 500): Promise<RegistryListing> {
   const { records, problems } = readRecords(stateDir);
+  // What asks brings an HTTP client along, and a gateway only writes its own file.
+  const { probeGateway } = await import('./client.ts');
   const states = await Promise.all(records.map((record) => probeGateway(record, timeoutMs)));
   sweepTemporaries(registryDir(stateDir));
   const more = [...problems];
