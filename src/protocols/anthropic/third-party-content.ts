@@ -1,5 +1,10 @@
+import { MidswapError } from '../../core/errors.ts';
 import type { Block, Message } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { callInput, isObject } from '../call-input.ts';
+import { shownText } from '../inline-pictures.ts';
+import { jsonText } from '../json-text.ts';
+import { endsWithAssistant, hasOddOrder, orderCalls } from './call-order.ts';
 import type { RequestDraft } from './draft.ts';
 import { validateMessages } from './envelope.ts';
 import { isPlainCache } from './third-party-tools.ts';
@@ -22,39 +27,88 @@ function triggersOf(target: Target): RegExp {
   if (!quirks.documents) words.push('document');
   if (quirks.serverTools.length === 0)
     words.push('server_tool_use', '[a-z_]+_tool_result', 'search_result', 'citations');
-  const expression = new RegExp(`"(?:${words.join('|')})"`);
+  const odd = [...ODD];
+  // A picture inside of a text: there the quotation marks are escaped.
+  if (!sees) odd.push(';base64,', 'base64\\\\"');
+  const expression = new RegExp(`"(?:${words.join('|')})"|${odd.join('|')}`);
   TRIGGERS.set(target, expression);
   return expression;
 }
+
+/** What no endpoint takes: texts and contents of nothing, inputs and contents that are no object, text or list. */
+const ODD: readonly string[] = [
+  '"(?:text|content)"\\s*:\\s*"(?:\\s|\\\\[ntr])*"',
+  '"content"\\s*:\\s*(?:\\[\\s*[^{\\s]|[{\\dtf])',
+  '"input"\\s*:\\s*[^{\\s]',
+  '"tool_use"[^{}]*\\}',
+];
 
 const TRIGGERS = new WeakMap<Target, RegExp>();
 
 /** Messages in the blocks and roles that the endpoint knows. Looked at only when their bytes give a reason. */
 export function fitMessages(draft: RequestDraft, target: Target): void {
-  for (const field of ['system', 'messages']) {
-    if (!draft.matches(field, triggersOf(target))) continue;
-    const value = draft.get(field);
-    if (!Array.isArray(value)) continue;
-    const edited =
-      field === 'system' ? fitBlocks(value as Block[], target, draft) : fitHistory(value as Message[], target, draft);
-    if (edited === value) continue;
-    if (edited.length === 0) draft.delete(field);
-    else draft.set(field, edited);
+  fitSystem(draft, target);
+  const { raw, spans } = draft.env;
+  const [start, end] = spans.get('messages') ?? [0, 0];
+  const isOdd =
+    draft.matches('messages', triggersOf(target)) ||
+    hasOddOrder(raw, start, end) ||
+    endsWithAssistant(raw, start, end) ||
+    isEmptyList(raw, start);
+  if (!isOdd) return;
+  const before = draft.get('messages') as Message[];
+  if (before.length === 0) throw new MidswapError('invalid_request', 'messages: at least one message is required');
+  const after = fitHistory(before, target, draft);
+  if (after.length === 0) {
+    throw new MidswapError('invalid_request', 'messages: at least one message with content is required');
   }
+  if (after !== before) draft.set('messages', after);
+}
+
+function isEmptyList(raw: Buffer, start: number): boolean {
+  let at = start + 1;
+  while (raw[at] === 0x20 || raw[at] === 0x0a || raw[at] === 0x0d || raw[at] === 0x09) at += 1;
+  return raw[at] === 0x5d;
+}
+
+function fitSystem(draft: RequestDraft, target: Target): void {
+  if (!draft.matches('system', triggersOf(target))) return;
+  const before = draft.get('system');
+  if (!Array.isArray(before)) return;
+  const after = fitBlocks(before as Block[], target, draft);
+  if (after.length === 0) draft.delete('system');
+  else if (after !== before) draft.set('system', after);
 }
 
 function fitHistory(messages: Message[], target: Target, draft: RequestDraft): Message[] {
   validateMessages({ model: draft.env.model, messages });
   let changed = false;
   const fitted = messages.flatMap((message) => {
-    if (typeof message.content === 'string') return [message];
+    if (typeof message.content === 'string') {
+      if (message.content.trim() !== '') return [message];
+      changed = true;
+      return [];
+    }
     const content = fitBlocks(message.content, target, draft);
-    if (content === message.content) return [message];
+    if (content === message.content && content.length > 0) return [message];
     changed = true;
     return content.length === 0 ? [] : [{ ...message, content }];
   });
-  const wrapped = target.quirks.messages.systemRole === 'wrap' ? wrapSystem(fitted) : fitted;
-  return changed || wrapped !== fitted ? wrapped : messages;
+  const current = changed ? fitted : messages;
+  const wrapped = target.quirks.messages.systemRole === 'wrap' ? wrapSystem(current) : current;
+  return withoutTrailingSpace(orderCalls(wrapped));
+}
+
+/** "final assistant content cannot end with trailing whitespace" */
+function withoutTrailingSpace(messages: Message[]): Message[] {
+  const last = messages.at(-1);
+  if (last?.role !== 'assistant') return messages;
+  const blocks = blocksOf(last.content);
+  const tail = blocks.at(-1);
+  if (tail?.type !== 'text' || !/\s$/.test(String(tail.text))) return messages;
+  const text = String(tail.text).trimEnd();
+  const content = typeof last.content === 'string' ? text : [...blocks.slice(0, -1), { ...tail, text }];
+  return [...messages.slice(0, -1), { ...last, content }];
 }
 
 /**
@@ -105,6 +159,10 @@ function fitBlock(block: Block, target: Target, draft: RequestDraft, inResult: b
   const { messages: quirks } = target.quirks;
   const [fitted] = fitFields(block, target);
   switch (fitted.type) {
+    case 'text':
+      return typeof fitted.text === 'string' && fitted.text.trim() === '' ? [] : [fitted];
+    case 'tool_use':
+      return [isObject(fitted.input) ? fitted : { ...fitted, input: callInput(fitted.input) }];
     case 'image':
       return [fitImage(fitted, target, draft, inResult)];
     case 'document':
@@ -121,14 +179,39 @@ function fitBlock(block: Block, target: Target, draft: RequestDraft, inResult: b
     case 'tool_removal':
       draft.notes.push(`a ${fitted.type} block was left out`);
       return [];
-    case 'tool_result': {
-      if (!Array.isArray(fitted.content)) return [fitted];
-      const content = fitBlocks(fitted.content as Block[], target, draft, true);
-      return [content === fitted.content ? fitted : { ...fitted, content: content.length === 0 ? '' : content }];
-    }
+    case 'tool_result':
+      return [fitResult(fitted, target, draft)];
     default:
       return quirks.serverTools.length > 0 ? [fitted] : withoutServerBlock(fitted);
   }
+}
+
+function fitResult(block: Block, target: Target, draft: RequestDraft): Block {
+  const vision = target.data.vision ?? target.quirks.vision;
+  const { content } = block;
+  if (content === undefined || content === null) return block;
+  if (typeof content === 'string') {
+    const shown = shownText(content, vision);
+    return shown === content ? block : { ...block, content: shown };
+  }
+  if (!Array.isArray(content)) return { ...block, content: jsonText(content) };
+  const blocks: Block[] = content.every(isBlock)
+    ? content
+    : content.map((each) => (isBlock(each) ? each : text(asWords(each))));
+  const fitted = fitBlocks(blocks, target, draft, true).map((each) => {
+    const shown = typeof each.text === 'string' ? shownText(each.text, vision) : each.text;
+    return shown === each.text ? each : { ...each, text: shown };
+  });
+  if (fitted.length === content.length && fitted.every((each, at) => each === content[at])) return block;
+  return { ...block, content: fitted.length === 0 ? '' : fitted };
+}
+
+function isBlock(value: unknown): value is Block {
+  return isObject(value) && typeof value.type === 'string';
+}
+
+function asWords(value: unknown): string {
+  return typeof value === 'string' ? value : jsonText(value);
 }
 
 /** Fields on blocks that stand behind betas, or that the endpoint does not know. */
