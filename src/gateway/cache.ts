@@ -118,7 +118,7 @@ export class Keeping {
     const body = Buffer.concat([answer.before, Buffer.from(messageId), answer.after]);
     if (answer.stream) {
       reply.begin([...head, 'cache-control', 'no-cache']);
-      reply.end(body);
+      reply.end([body]);
     } else reply.send(200, head, body);
     return true;
   }

@@ -42,16 +42,16 @@ export class HttpReply implements Outbound {
     this.#res.writeHead(status, headers as string[]);
   }
 
-  write(bytes: Buffer): boolean {
-    return this.#res.write(bytes);
+  write(pieces: readonly Buffer[]): boolean {
+    return this.#res.write(Buffer.concat(pieces));
   }
 
   onDrain(then: () => void): void {
     this.#res.once('drain', then);
   }
 
-  end(bytes?: Buffer): void {
-    this.#res.end(bytes);
+  end(pieces: readonly Buffer[] = []): void {
+    this.#res.end(Buffer.concat(pieces));
   }
 
   destroy(): void {

@@ -19,10 +19,10 @@ export interface Inbound {
 export interface Outbound {
   /** Status and headers, name and value alternating. Without a `content-length` the body is chunked. */
   head(status: number, headers: readonly string[]): void;
-  /** False when the client reads slower than this is called: wait for `onDrain`. */
-  write(bytes: Buffer): boolean;
+  /** Pieces that leave together. False when the client reads slower than this is called: wait for `onDrain`. */
+  write(pieces: readonly Buffer[]): boolean;
   onDrain(then: () => void): void;
-  end(bytes?: Buffer): void;
+  end(pieces?: readonly Buffer[]): void;
   /** Ends the connection at once. */
   destroy(): void;
   /** The answer was given whole to the system. */

@@ -12,7 +12,7 @@ const LIMITS = { maxBytes: 1 << 20, idleMs: 5_000 };
 async function echo(req: Inbound, out: Outbound): Promise<void> {
   const body = await req.body(LIMITS);
   out.head(200, ['content-type', 'text/plain', 'x-method', req.method]);
-  for (let at = 0; at < body.length; at += 1000) out.write(body.subarray(at, at + 1000));
+  for (let at = 0; at < body.length; at += 1000) out.write([body.subarray(at, at + 1000)]);
   out.end();
 }
 
@@ -138,7 +138,7 @@ describe('a plain connection', () => {
   it('closes when it was asked to, and when it refused a body that still comes', async () => {
     const port = await listen((req, out) => {
       out.head(413, ['content-length', '2']);
-      out.end(Buffer.from('no'));
+      out.end([Buffer.from('no')]);
       req.discard();
     });
     const head = 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n';
@@ -163,13 +163,13 @@ describe('a plain connection', () => {
     socket.destroy();
     await until('it is noticed', () => gone === 1);
     outs[0]?.head(200, []);
-    outs[0]?.end(Buffer.from('too late'));
+    outs[0]?.end([Buffer.from('too late')]);
 
     const other = net.connect({ port, host: '127.0.0.1' });
     other.write(POST('x'));
     await until('the request', () => outs.length === 2);
     outs[1]?.head(200, []);
-    outs[1]?.end(Buffer.from('in time'));
+    outs[1]?.end([Buffer.from('in time')]);
     await new Promise((resolve) => other.once('data', resolve));
     other.destroy();
     await sleep(20);
@@ -204,7 +204,7 @@ describe('a plain connection', () => {
       const pump = () => {
         while (written < 20_000_000) {
           written += piece.length;
-          if (!out.write(piece)) return out.onDrain(pump);
+          if (!out.write([piece])) return out.onDrain(pump);
         }
         out.end();
       };
@@ -230,7 +230,7 @@ describe('a plain connection', () => {
         out.head(200, ['x-evil', 'a\r\nset-cookie: b']);
       } catch (error) {
         out.head(500, ['content-length', String((error as Error).message.length)]);
-        out.end(Buffer.from((error as Error).message));
+        out.end([Buffer.from((error as Error).message)]);
       }
     });
     const text = await talk(port, [POST('x')], /cannot be sent/);

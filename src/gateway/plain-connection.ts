@@ -246,12 +246,12 @@ class PlainReply implements Outbound {
       : 'connection: close\r\n';
     this.#head = `HTTP/1.1 ${status} ${statusText(status)}\r\n${lines}${framing}date: ${httpDate()}\r\n${connection}\r\n`;
     queueMicrotask(() => {
-      if (this.#head !== '') this.#send(undefined, false);
+      if (this.#head !== '') this.#send([], false);
     });
   }
 
-  write(bytes: Buffer): boolean {
-    return bytes.length === 0 || this.#send(bytes, false);
+  write(pieces: readonly Buffer[]): boolean {
+    return this.#send(pieces, false);
   }
 
   onDrain(then: () => void): void {
@@ -265,10 +265,10 @@ class PlainReply implements Outbound {
     then?.();
   }
 
-  end(bytes?: Buffer): void {
+  end(pieces: readonly Buffer[] = []): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#send(bytes, true);
+    this.#send(pieces, true);
     if (!this.#gone) this.#connection.answered(this.#keep);
   }
 
@@ -283,10 +283,10 @@ class PlainReply implements Outbound {
     if (!this.#ended) this.onGone?.();
   }
 
-  #send(bytes: Buffer | undefined, last: boolean): boolean {
+  #send(pieces: readonly Buffer[], last: boolean): boolean {
     if (this.#gone) return true;
-    const socket = this.#socket;
-    const length = bytes?.length ?? 0;
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
     let before = this.#head;
     this.#head = '';
     let after = '';
@@ -297,29 +297,40 @@ class PlainReply implements Outbound {
       }
       if (last) after += '0\r\n\r\n';
     }
-    if (bytes === undefined || length === 0) {
+    const socket = this.#socket;
+    if (length === 0) {
       const text = before + after;
       return text === '' || socket.write(text, 'latin1');
     }
-    if (length <= COPY_LIMIT) {
-      const framed = Buffer.allocUnsafe(before.length + length + after.length);
-      framed.write(before, 0, 'latin1');
-      bytes.copy(framed, before.length);
-      framed.write(after, before.length + length, 'latin1');
-      return socket.write(framed);
-    }
+    const size = before.length + length + after.length;
+    if (size <= COPY_LIMIT) return sendFramed(socket, size, before, pieces, after);
     socket.cork();
     if (before !== '') socket.write(before, 'latin1');
-    const taken = socket.write(bytes);
+    for (const piece of pieces) socket.write(piece);
     if (after !== '') socket.write(after, 'latin1');
     socket.uncork();
-    return taken && !socket.writableNeedDrain;
+    return !socket.writableNeedDrain;
   }
 }
 
 /** The words behind a status. */
 function statusText(status: number): string {
   return status === 200 ? 'OK' : (lateHttp().STATUS_CODES[status] ?? 'Status');
+}
+
+/** Where writes are put together. It is free again when the system took all of the last one, which it mostly does. */
+let scratch = Buffer.alloc(0);
+
+function sendFramed(socket: Socket, size: number, before: string, pieces: readonly Buffer[], after: string): boolean {
+  if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(COPY_LIMIT);
+  const framed = scratch.subarray(0, size);
+  let at = framed.write(before, 0, 'latin1');
+  for (const piece of pieces) at += piece.copy(framed, at);
+  framed.write(after, at, 'latin1');
+  const taken = socket.write(framed);
+  // What waits in the socket is still read from there.
+  if (socket.writableLength > 0) scratch = Buffer.alloc(0);
+  return taken;
 }
 
 let dateText = '';

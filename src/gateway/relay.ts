@@ -9,10 +9,10 @@ const TAIL_MS = 2_000;
 /** Where a stream goes: the client's `Reply`, or somebody who reads it first. */
 export interface StreamSink {
   begin(headers: readonly string[]): void;
-  /** False when the next chunk has to wait for `onDrain`. */
-  write(bytes: Buffer, nowMs: number): boolean;
+  /** Pieces that belong together. False when the next ones have to wait for `onDrain`. */
+  write(pieces: readonly Buffer[], nowMs: number): boolean;
   onDrain(then: () => void): void;
-  end(bytes?: Buffer): void;
+  end(pieces?: readonly Buffer[]): void;
 }
 
 export interface RelayHooks {
@@ -53,23 +53,20 @@ export function relay(
       resolve(fault);
     };
 
-    const take = (output: Buffer | undefined, now: number) => {
+    const take = (output: readonly Buffer[], now: number) => {
       const { state } = translator;
       if (held) {
         if (state === 'empty' || state === 'failed') {
-          if (output) held.push(output);
+          held.push(...output);
           return;
         }
-        if (held.length > 0) {
-          if (output) held.push(output);
-          output = held.length === 1 ? held[0] : Buffer.concat(held);
-        }
+        if (held.length > 0) output = [...held, ...output];
         held = undefined;
         reply.begin(hooks.headers());
         hooks.onContent(now);
       }
       if (state === 'done') return reply.end(output);
-      if (!output || reply.write(output, now)) return;
+      if (output.length === 0 || reply.write(output, now)) return;
       body.pause();
       hooks.onPause(true);
       reply.onDrain(() => {
@@ -78,7 +75,7 @@ export function relay(
       });
     };
 
-    const step = (output: Buffer | undefined, now: number) => {
+    const step = (output: readonly Buffer[], now: number) => {
       take(output, now);
       if (translator.state === 'done') finish(undefined);
       else if (translator.state === 'failed')

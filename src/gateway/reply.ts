@@ -55,10 +55,10 @@ export class Reply {
   }
 
   /** False when the client reads slower than the upstream sends: wait for `onDrain`. */
-  write(bytes: Buffer, nowMs: number): boolean {
+  write(pieces: readonly Buffer[], nowMs: number): boolean {
     this.#lastWriteMs = nowMs;
-    this.tap?.(bytes);
-    return this.#out.write(bytes);
+    this.#show(pieces);
+    return this.#out.write(pieces);
   }
 
   onDrain(then: () => void): void {
@@ -68,14 +68,14 @@ export class Reply {
   ping(): void {
     if (this.#state !== 'opened' && this.#state !== 'streaming') return;
     this.#lastWriteMs = performance.now();
-    this.#out.write(PING);
+    this.#out.write([PING]);
   }
 
-  end(bytes?: Buffer): void {
+  end(pieces: readonly Buffer[] = []): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    if (bytes) this.tap?.(bytes);
-    this.#out.end(bytes);
+    this.#show(pieces);
+    this.#out.end(pieces);
   }
 
   /** A complete answer. */
@@ -83,7 +83,7 @@ export class Reply {
     if (this.#state !== 'pristine') return this.end();
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     this.#head(status, [...headers, 'content-length', String(bytes.length)]);
-    this.end(bytes);
+    this.end([bytes]);
   }
 
   sendJson(status: number, body: unknown, headers: readonly string[] = []): void {
@@ -112,7 +112,11 @@ export class Reply {
     if (this.#state === 'pristine') {
       return this.send(status, ['content-type', JSON_TYPE, 'request-id', this.requestId, ...headers], envelope);
     }
-    this.end(Buffer.from(`event: error\ndata: ${envelope}\n\n`));
+    this.end([Buffer.from(`event: error\ndata: ${envelope}\n\n`)]);
+  }
+
+  #show(pieces: readonly Buffer[]): void {
+    if (this.tap) for (const piece of pieces) this.tap(piece);
   }
 
   #head(status: number, headers: readonly string[]): void {

@@ -84,7 +84,7 @@ export function createServer(gateway: GatewayCore): GatewayServer {
       version: gateway.version,
     });
     out.head(200, ['content-type', 'application/json', 'content-length', String(body.length)]);
-    out.end(req.method === 'HEAD' ? undefined : Buffer.from(body));
+    out.end(req.method === 'HEAD' ? [] : [Buffer.from(body)]);
   }
 
   function dataPlane(session: Session, selector: string | undefined, url: string, req: Inbound, out: Outbound): void {

@@ -49,10 +49,10 @@ export type StreamState = 'empty' | 'content' | 'done' | 'failed';
  * failure is told to the client (a status, an `error` event) is decided by the relay, which knows what has been sent.
  */
 export interface StreamTranslator {
-  /** Bytes for the client, if the chunk completed any. The result may share memory with `chunk`. */
-  push(chunk: Buffer): Buffer | undefined;
+  /** Bytes for the client, in pieces: none if the chunk completed nothing. They may share memory with `chunk`. */
+  push(chunk: Buffer): readonly Buffer[];
   /** The upstream ended. Without its own end having been seen this is a failure (`truncated` or `empty`). */
-  end(): Buffer | undefined;
+  end(): readonly Buffer[];
   readonly usage: Usage;
   readonly state: StreamState;
   readonly fault: UpstreamFault | undefined;

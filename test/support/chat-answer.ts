@@ -63,8 +63,8 @@ export function translate(stream: string | readonly (string | Buffer)[], options
   const translator = openaiChat.stream(env, target, chatContext());
   const out: Buffer[] = [];
   const states: StreamState[] = [];
-  const take = (bytes: Buffer | undefined): void => {
-    if (bytes !== undefined) out.push(Buffer.from(bytes));
+  const take = (pieces: readonly Buffer[]): void => {
+    out.push(...pieces);
     states.push(translator.state);
   };
   for (const piece of typeof stream === 'string' ? [stream] : stream) take(translator.push(Buffer.from(piece)));

@@ -19,12 +19,10 @@ export function run(
   const out: Buffer[] = [];
   const states: string[] = [];
   for (const chunk of chunks) {
-    const output = translator.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
-    if (output) out.push(output);
+    out.push(...translator.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
     states.push(translator.state);
   }
-  const last = translator.end();
-  if (last) out.push(last);
+  out.push(...translator.end());
   return {
     bytes: Buffer.concat(out),
     state: translator.state,

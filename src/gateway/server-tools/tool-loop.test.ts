@@ -67,7 +67,7 @@ async function run(steps: readonly Step[], pieceBytes: number, stream: boolean) 
     mintId,
     reply: {
       begin: () => {},
-      write: (bytes) => out.push(bytes) > 0,
+      write: (pieces) => out.push(...pieces) > 0,
       onDrain: () => {},
       end: () => {},
       send: (_status, _headers, whole) => {
@@ -80,7 +80,7 @@ async function run(steps: readonly Step[], pieceBytes: number, stream: boolean) 
       expect(request.stream).toBe(true);
       const bytes = streamOf(step);
       const end = step.cutAt === undefined ? bytes.length : Math.min(step.cutAt, bytes.length - 1);
-      for (let at = 0; at < end; at += pieceBytes) sink.write(bytes.subarray(at, Math.min(end, at + pieceBytes)), 0);
+      for (let at = 0; at < end; at += pieceBytes) sink.write([bytes.subarray(at, Math.min(end, at + pieceBytes))], 0);
       if (end < bytes.length) return connectionFault('truncated', 'cut');
       sink.end();
       return undefined;

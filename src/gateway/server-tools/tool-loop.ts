@@ -141,10 +141,10 @@ class Run {
   }
 
   #sink(reader: StepReader): StreamSink {
-    const take = (bytes: Buffer | undefined) => {
+    const take = (pieces: readonly Buffer[] = []) => {
       if (this.#misused) return true;
       try {
-        if (bytes) reader.push(bytes);
+        for (const piece of pieces) reader.push(piece);
         return this.#flush();
       } catch (thrown) {
         // Called from a socket's event, where nobody would catch it.
@@ -155,7 +155,7 @@ class Run {
     return {
       begin: () => {},
       write: take,
-      end: (bytes) => void take(bytes),
+      end: (pieces) => void take(pieces),
       onDrain: (then) => this.#loop.reply.onDrain(then),
     };
   }
@@ -168,7 +168,7 @@ class Run {
     const now = performance.now();
     reply.begin(this.#loop.headers(true));
     this.#loop.onContent(now);
-    return reply.write(bytes, now);
+    return reply.write([bytes], now);
   }
 
   #finish(stopReason: string, stopSequence: string | null, delta: Readonly<Record<string, unknown>>): void {

@@ -16,6 +16,7 @@ const OPEN_BRACKET = 0x5b;
 const LESS_THAN = 0x3c;
 const MAX_FRAME_BYTES = 64 << 20;
 const FRAME_END = Buffer.from('\n\n');
+const NOTHING: readonly Buffer[] = [];
 const MESSAGE_STOP = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
 
 /** The rest of a stream that is not what it must be, event by event through the writer. */
@@ -61,25 +62,25 @@ export class MessagesPassthrough implements StreamTranslator {
     return this.#fault;
   }
 
-  push(chunk: Buffer): Buffer | undefined {
-    if (this.#isOver() || chunk.length === 0) return undefined;
+  push(chunk: Buffer): readonly Buffer[] {
+    if (this.#isOver() || chunk.length === 0) return NOTHING;
     const bytes = this.#mode === 'start' ? this.#begin(chunk) : chunk;
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined) return NOTHING;
     if (this.#mode === 'repair') return this.#read(bytes);
     if (this.#mode === 'body') {
       this.#keep(bytes);
-      return undefined;
+      return NOTHING;
     }
     const frames = this.#withCarry(bytes);
-    return frames && this.#pass(frames);
+    return frames ? this.#pass(frames) : NOTHING;
   }
 
-  end(): Buffer | undefined {
-    if (this.#isOver()) return undefined;
+  end(): readonly Buffer[] {
+    if (this.#isOver()) return NOTHING;
     const rest = this.#carryBytes === 0 ? undefined : Buffer.concat(this.#carry);
     if (this.#mode === 'body') return this.#wholeBody(rest as Buffer);
     if (this.#mode !== 'repair') {
-      if (this.#frames.finished) return this.#close();
+      if (this.#frames.finished) return [this.#close()];
       this.#startRepair();
       // A last frame without its blank line is whole all the same, and this reader forgives that.
       if (rest) this.#guard(() => this.#repair?.reader.push(rest));
@@ -139,7 +140,7 @@ export class MessagesPassthrough implements StreamTranslator {
   }
 
   /** Untouched frames that follow each other are one stretch of the chunk. */
-  #pass(bytes: Buffer): Buffer | undefined {
+  #pass(bytes: Buffer): readonly Buffer[] {
     const frames = this.#frames;
     const out: Buffer[] = [];
     let from = 0;
@@ -152,7 +153,7 @@ export class MessagesPassthrough implements StreamTranslator {
         if (frames.verdict === 'repair') return this.#handOver(out, bytes.subarray(at));
         if (frames.verdict === 'fault') {
           this.#fail(frames.fault as UpstreamFault);
-          return joined(out);
+          return out;
         }
         if (frames.verdict === 'replace') out.push(frames.replacement);
         from = end;
@@ -166,18 +167,17 @@ export class MessagesPassthrough implements StreamTranslator {
     if (frames.hasContent && this.#state === 'empty') this.#state = 'content';
     if (at > from) out.push(from === 0 && at === bytes.length ? bytes : bytes.subarray(from, at));
     if (at < bytes.length && this.#state !== 'done') this.#keep(bytes.subarray(at));
-    return joined(out);
+    return out;
   }
 
-  #handOver(out: Buffer[], rest: Buffer): Buffer | undefined {
+  #handOver(out: Buffer[], rest: Buffer): readonly Buffer[] {
     // The stop reason has gone out: nothing can be added but the end.
     if (this.#frames.finished) out.push(this.#close());
     else {
       this.#startRepair();
-      const repaired = this.#read(rest);
-      if (repaired) out.push(repaired);
+      out.push(...this.#read(rest));
     }
-    return joined(out);
+    return out;
   }
 
   #close(): Buffer {
@@ -201,7 +201,7 @@ export class MessagesPassthrough implements StreamTranslator {
     this.#repair = { reader, events, writer };
   }
 
-  #read(bytes: Buffer): Buffer | undefined {
+  #read(bytes: Buffer): readonly Buffer[] {
     this.#guard(() => this.#repair?.reader.push(bytes));
     return this.#settle();
   }
@@ -216,8 +216,8 @@ export class MessagesPassthrough implements StreamTranslator {
   }
 
   /** Output and state after some events of the repair. */
-  #settle(): Buffer | undefined {
-    if (this.#repair === undefined || this.#state === 'failed') return undefined;
+  #settle(): readonly Buffer[] {
+    if (this.#repair === undefined || this.#state === 'failed') return NOTHING;
     const { events, writer } = this.#repair;
     if (events.fault !== undefined) {
       const saidSomethingElse = !this.#sawEvent && !this.#frames.sawEvent && this.#head.length > 0;
@@ -225,15 +225,16 @@ export class MessagesPassthrough implements StreamTranslator {
       this.#fail(saidSomethingElse ? this.#answer.broken('malformed', what) : events.fault);
     } else if (events.done) this.#state = 'done';
     else if (writer.hasContent) this.#state = 'content';
-    return writer.take();
+    const bytes = writer.take();
+    return bytes ? [bytes] : NOTHING;
   }
 
-  #wholeBody(body: Buffer): Buffer | undefined {
+  #wholeBody(body: Buffer): readonly Buffer[] {
     this.#startRepair();
     if (body[0] === LESS_THAN) {
       const what = `sent a page instead of a stream: ${excerpt(this.#head.toString('utf8'))}`;
       this.#fail(this.#answer.broken('malformed', what));
-      return undefined;
+      return NOTHING;
     }
     this.#sawEvent = true;
     this.#repair?.events.event('', body);
@@ -256,9 +257,4 @@ function firstByte(bytes: Buffer): number {
   }
   while (bytes[at] === 0x20 || bytes[at] === LF || bytes[at] === CR || bytes[at] === 0x09) at += 1;
   return at < bytes.length ? at : -1;
-}
-
-function joined(pieces: readonly Buffer[]): Buffer | undefined {
-  const [only] = pieces;
-  return pieces.length > 1 ? Buffer.concat(pieces) : only;
 }

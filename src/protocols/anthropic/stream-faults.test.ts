@@ -109,8 +109,8 @@ describe('a stream that fails', () => {
   it('gives no more output afterwards', () => {
     const translator = anthropicMessages.stream(request, thirdParty(), context());
     translator.push(Buffer.from(frame({ type: 'error', error: { type: 'api_error', message: 'x' } })));
-    expect(translator.push(Buffer.from(whole.join('')))).toBeUndefined();
-    expect(translator.end()).toBeUndefined();
+    expect(translator.push(Buffer.from(whole.join('')))).toEqual([]);
+    expect(translator.end()).toEqual([]);
     expect(translator.state).toBe('failed');
   });
 

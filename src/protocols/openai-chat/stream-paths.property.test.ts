@@ -55,8 +55,8 @@ function outcome(bytes: Buffer, machine: Pick<StreamTranslator, 'state' | 'fault
 function streamed(pieces: readonly Buffer[], flags: Partial<ChatQuirks>) {
   const machine = openaiChat.stream(ENV, chatTarget(flags), chatContext());
   const out: Buffer[] = [];
-  for (const piece of pieces) out.push(Buffer.from(machine.push(Buffer.from(piece)) ?? ''));
-  out.push(Buffer.from(machine.end() ?? ''));
+  for (const piece of pieces) out.push(...machine.push(Buffer.from(piece)));
+  out.push(...machine.end());
   return outcome(Buffer.concat(out), machine);
 }
 

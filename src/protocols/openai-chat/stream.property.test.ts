@@ -131,12 +131,8 @@ const translator: Translator = (quirks) => openaiChat.stream(ENV, chatTarget(qui
 function run(chunks: readonly Buffer[], make: Translator = translator, quirks: Partial<ChatQuirks> = {}) {
   const machine = make(quirks);
   const out: Buffer[] = [];
-  for (const chunk of chunks) {
-    const bytes = machine.push(chunk);
-    if (bytes !== undefined) out.push(Buffer.from(bytes));
-  }
-  const last = machine.end();
-  if (last !== undefined) out.push(Buffer.from(last));
+  for (const chunk of chunks) out.push(...machine.push(chunk));
+  out.push(...machine.end());
   const bytes = Buffer.concat(out);
   return { bytes, machine, message: checkMessages(bytes) };
 }
@@ -316,8 +312,8 @@ describe('the property itself', () => {
     };
   const onOutput = (edit: (text: string) => string) =>
     faulty((machine) => {
-      const edited = (bytes: Buffer | undefined): Buffer | undefined =>
-        bytes === undefined ? undefined : Buffer.from(edit(bytes.toString()));
+      const edited = (pieces: readonly Buffer[]): Buffer[] =>
+        pieces.map((bytes) => Buffer.from(edit(bytes.toString())));
       return { push: (chunk) => edited(machine.push(chunk)), end: () => edited(machine.end()) };
     });
 
@@ -329,11 +325,11 @@ describe('the property itself', () => {
     [
       'a cut that ends the turn',
       faulty((machine) => ({
-        end: () =>
-          machine.end() ??
-          (machine.state === 'failed'
-            ? Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n')
-            : undefined),
+        end: () => {
+          const pieces = machine.end();
+          const stop = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
+          return pieces.length === 0 && machine.state === 'failed' ? [stop] : pieces;
+        },
       })),
     ],
     [

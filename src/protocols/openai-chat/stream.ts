@@ -45,23 +45,28 @@ export class ChatStream implements StreamTranslator {
     return this.#answer.fault;
   }
 
-  push(chunk: Buffer): Buffer | undefined {
-    if (this.#answer.isOver || chunk.length === 0) return undefined;
+  push(chunk: Buffer): readonly Buffer[] {
+    if (this.#answer.isOver || chunk.length === 0) return [];
     if (!this.#sawEvent) this.#keep(chunk);
     if (this.#form === 'unknown') this.#form = this.#formOf();
     if (this.#form === 'sse') this.#read(() => this.#reader.push(chunk));
-    return this.#answer.take();
+    return this.#take();
   }
 
-  end(): Buffer | undefined {
-    if (this.#answer.isOver) return undefined;
+  end(): readonly Buffer[] {
+    if (this.#answer.isOver) return [];
     if (this.#form === 'json') this.#wholeBody();
     else {
       this.#read(() => this.#reader.end());
       if (!this.#sawEvent && this.#bodyBytes > 0) this.#answer.fail(notAnAnswer(this.#head(), this.#target));
       this.#answer.end();
     }
-    return this.#answer.take();
+    return this.#take();
+  }
+
+  #take(): readonly Buffer[] {
+    const bytes = this.#answer.take();
+    return bytes ? [bytes] : [];
   }
 
   #read(step: () => void): void {
