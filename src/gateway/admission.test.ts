@@ -4,10 +4,9 @@ import { Admission } from './admission.ts';
 const waiting = (id: string) => ({ id, session: 'a', main: true });
 const signal = () => new AbortController().signal;
 
-it('without limits nobody waits', async () => {
+it('without a bound that is reached nobody waits', async () => {
   const admission = new Admission();
-  for (let i = 0; i < 100; i++)
-    expect(await admission.enter('p', undefined, waiting(`${i}`), signal())).toBeTypeOf('function');
+  for (let i = 0; i < 100; i++) expect(await admission.enter('p', {}, waiting(`${i}`), signal())).toBeTypeOf('function');
 });
 
 it('one place is handed from one to the next', async () => {

@@ -32,6 +32,8 @@ const NOT_FORWARDED = new Set([
   'strict-transport-security',
 ]);
 
+const UNLIMITED = () => {};
+
 /** What all requests of one try have in common. */
 interface Call {
   readonly protocol: Protocol;
@@ -115,14 +117,14 @@ export class Attempt {
   }
 
   async #admitted(options: AttemptOptions): Promise<UpstreamFault | undefined> {
-    const { gateway, session, reply, limitsOf, isMain, signal } = this.#exchange;
+    const { gateway, session, reply, limitsOf, isMain } = this.#exchange;
     const overflow = this.#exchange.overflowOf(this.#target);
     if (overflow) return overflow;
     const waiting = { id: reply.requestId, session: session.id, main: isMain };
     const { provider } = this.#target;
     const limits = limitsOf(this.#target);
     const gate = limits?.perKey ? `${provider} (key ${options.keyIndex + 1})` : provider;
-    const lease = await gateway.admission.enter(gate, limits, waiting, signal);
+    const lease = limits ? await gateway.admission.enter(gate, limits, waiting, this.#exchange.signal) : UNLIMITED;
     if (typeof lease !== 'function') return lease;
     this.#paused = false;
     this.#lastByteMs = performance.now();

@@ -61,7 +61,8 @@ export class Exchange implements Ticking, Attempting {
   #fault: UpstreamFault | undefined;
   #error: MidswapError | undefined;
   #firstContentMs: number | undefined;
-  readonly #abort = new AbortController();
+  #gone = false;
+  #abort: AbortController | undefined;
   #local = false;
   #cached = false;
 
@@ -83,7 +84,7 @@ export class Exchange implements Ticking, Attempting {
     const { gateway, session } = this;
     const leave = () => this.#clientGone();
     this.#out.onGone = leave;
-    session.abort.signal.addEventListener('abort', leave);
+    session.running.add(leave);
     session.counters.active++;
     gateway.ticker.add(this);
     gateway.bus.emit({
@@ -100,7 +101,7 @@ export class Exchange implements Ticking, Attempting {
       this.reply.refuse(this.#error);
     } finally {
       gateway.ticker.remove(this);
-      session.abort.signal.removeEventListener('abort', leave);
+      session.running.delete(leave);
       this.#out.onGone = undefined;
       session.counters.active--;
       this.#settle();
@@ -109,6 +110,8 @@ export class Exchange implements Ticking, Attempting {
 
   /** Aborted when the client has gone. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#gone) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -154,7 +157,7 @@ export class Exchange implements Ticking, Attempting {
     this.#current?.check(nowMs);
     const { graceMs, pingMs } = this.#snapshot.settings;
     const { reply } = this;
-    if (!this.#envelope?.stream || this.isCount || this.#abort.signal.aborted) return;
+    if (!this.#envelope?.stream || this.isCount || this.#gone) return;
     if (reply.state === 'pristine' && this.#current && nowMs - this.#startedMs > graceMs)
       reply.open(this.#openHeaders());
     else if (pingMs > 0 && nowMs - reply.lastWriteMs > pingMs) reply.ping();
@@ -230,8 +233,8 @@ export class Exchange implements Ticking, Attempting {
     }
     const fault = await attemptAll(this, plan);
     this.#fault = fault;
-    if (!fault && this.#last && !this.#abort.signal.aborted) keeping?.store(this.#last);
-    if (!fault || this.#abort.signal.aborted) return;
+    if (!fault && this.#last && !this.#gone) keeping?.store(this.#last);
+    if (!fault || this.#gone) return;
     if (this.isCount && this.#last && !this.#last.quirks.anthropicGenuine) {
       return estimateCount(facts, this.reply, this.routeHeaders(this.#last));
     }
@@ -256,7 +259,7 @@ export class Exchange implements Ticking, Attempting {
   }
 
   canMove(): boolean {
-    return !this.#abort.signal.aborted && (this.reply.state === 'pristine' || this.reply.state === 'opened');
+    return !this.#gone && (this.reply.state === 'pristine' || this.reply.state === 'opened');
   }
 
   /** `@alias` at the beginning of a prompt holds for all requests of that prompt. */
@@ -284,8 +287,9 @@ export class Exchange implements Ticking, Attempting {
   }
 
   #clientGone(): void {
-    if (this.#abort.signal.aborted || this.#out.finished) return;
-    this.#abort.abort();
+    if (this.#gone || this.#out.finished) return;
+    this.#gone = true;
+    this.#abort?.abort();
     this.#current?.stop(connectionFault('aborted', 'the client closed the connection'));
     if (this.session.abort.signal.aborted) this.#out.destroy();
   }
@@ -337,7 +341,7 @@ export class Exchange implements Ticking, Attempting {
   }
 
   #outcome(): Outcome {
-    if (this.#abort.signal.aborted) return 'aborted';
+    if (this.#gone) return 'aborted';
     if (this.#local) return 'local';
     if (this.#error) return 'error';
     if (!this.#fault) return 'ok';

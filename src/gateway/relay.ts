@@ -97,13 +97,16 @@ export function relay(
       if (arrived.push(chunk) === 1) queueMicrotask(pass);
     };
     const onEnd = () => {
+      if (over) return;
       pass();
-      step(translator.end(), performance.now());
-      finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
+      if (!over) step(translator.end(), performance.now());
+      if (!over) finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
     };
     // A cut is never an end, whatever was seen before it: only the translator's own "done" is.
     const onCut = (error?: NodeJS.ErrnoException | null) => {
+      if (over) return;
       pass();
+      if (over) return;
       finish(
         error?.code?.startsWith('Z_')
           ? connectionFault('malformed', `the upstream's answer cannot be decompressed: ${error.message}`)

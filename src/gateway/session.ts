@@ -40,6 +40,8 @@ export class Session {
   readonly promptChoices = new Map<string, string>();
   /** Aborted when the session is closed hard: every exchange of it ends. */
   readonly abort = new AbortController();
+  /** Ends a running exchange, one for each. */
+  readonly running = new Set<() => void>();
 
   constructor(id: string, random: RandomBytes, options: SessionOptions) {
     this.id = id;
@@ -101,6 +103,7 @@ export class SessionTable {
     if (!session) return;
     this.#sessions.delete(id);
     session.abort.abort();
+    for (const end of [...session.running]) end();
   }
 
   get(id: string): Session | undefined {

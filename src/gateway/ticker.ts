@@ -23,12 +23,14 @@ export class Ticker {
 
   remove(member: Ticking): void {
     this.#members.delete(member);
-    if (this.#members.size > 0 || !this.#timer) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   #look(): void {
+    // Not when the last member goes: mostly another one comes at once.
+    if (this.#members.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
     const now = performance.now();
     for (const member of this.#members) member.tick(now);
   }

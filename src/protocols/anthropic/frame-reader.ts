@@ -25,6 +25,9 @@ const ESCAPABLE = Buffer.from('"\\\\/bfnrt');
 const EVENT = Buffer.from('event: ');
 const DATA = Buffer.from('data: ');
 const DELTA = Buffer.from('content_block_delta\n');
+/** Frames that say nothing but their name, as Anthropic writes them. */
+const PLAIN_STOP = Buffer.from('message_stop\ndata: {"type":"message_stop"}\n\n');
+const PLAIN_PINGS = ['{"type": "ping"}', '{"type":"ping"}'].map((data) => Buffer.from(`ping\ndata: ${data}\n\n`));
 const NOTHING = Buffer.alloc(0);
 
 /** How the delta begins that a kind of block is made of. */
@@ -46,6 +49,8 @@ export class FrameReader {
   readonly #answer: Answer;
   /** What a plain delta of the open block begins with, up to its text. */
   #deltaHead: Buffer = NOTHING;
+  /** How the plain end of the open block is written. */
+  #plainEnd: Buffer = NOTHING;
   #started = false;
   #blocks = 0;
   #open: { readonly index: number; readonly kind: Kind } | undefined;
@@ -105,10 +110,7 @@ export class FrameReader {
     if (jsonEnd === -1 || jsonEnd + 1 === bytes.length) return -1;
     if (bytes[jsonEnd + 1] !== LF) return this.#repair(bytes);
     this.sawEvent = true;
-    if (isDelta && this.#isPlainDelta(bytes, json, jsonEnd)) {
-      this.hasContent = true;
-      return jsonEnd + 2;
-    }
+    if (isDelta ? this.#isPlainDelta(bytes, json, jsonEnd) : this.#isPlainFrame(bytes, name)) return jsonEnd + 2;
     this.#look(bytes.toString('latin1', name, nameEnd), bytes.subarray(json, jsonEnd));
     return jsonEnd + 2;
   }
@@ -140,7 +142,22 @@ export class FrameReader {
     let last = jsonEnd - 1;
     while (bytes[last] === SPACE) last -= 1;
     if (bytes[last] !== CLOSE_BRACE || bytes[last - 1] !== CLOSE_BRACE || bytes[last - 2] !== QUOTE) return false;
-    return this.#answer.genuine || isInsideOfString(bytes, json + this.#deltaHead.length, last - 2);
+    if (!this.#answer.genuine && !isInsideOfString(bytes, json + this.#deltaHead.length, last - 2)) return false;
+    this.hasContent = true;
+    return true;
+  }
+
+  /** Frames that are always written the same way need not be parsed. */
+  #isPlainFrame(bytes: Buffer, name: number): boolean {
+    if (this.#open !== undefined && compare(bytes, name, this.#plainEnd) === 1) {
+      this.#open = undefined;
+      return true;
+    }
+    if (this.#open === undefined && this.#stopReason !== undefined && compare(bytes, name, PLAIN_STOP) === 1) {
+      this.stopped = true;
+      return true;
+    }
+    return PLAIN_PINGS.some((ping) => compare(bytes, name, ping) === 1);
   }
 
   #look(name: string, data: Buffer): void {
@@ -193,7 +210,7 @@ export class FrameReader {
     const usage = this.#answer.tap(message.usage);
     const { model } = this.#answer.env;
     if (this.#answer.genuine) {
-      if (message.model !== model) this.#replaceBytes('message_start', withModel(data, model));
+      if (message.model !== model) this.#replaceBytes('message_start', withModel(data, message.model, model));
       return;
     }
     const id =
@@ -232,6 +249,8 @@ export class FrameReader {
     this.#blocks = index + 1;
     this.#signed = false;
     this.#deltaHead = Buffer.from(`{"type":"content_block_delta","index":${index},"delta":${DELTA_HEAD[kind]}`);
+    const end = `{"type":"content_block_stop","index":${index}}`;
+    this.#plainEnd = Buffer.from(`content_block_stop\ndata: ${end}\n\n`);
     this.#answer.remember(
       kind === 'thinking' ? block.signature : type === 'redacted_thinking' ? block.data : undefined,
     );
@@ -350,7 +369,13 @@ function isUsableCall({ name, input }: Fields): boolean {
 }
 
 /** The event with another name of the model and not another byte changed. */
-function withModel(data: Buffer, model: string): Buffer {
+function withModel(data: Buffer, name: unknown, model: string): Buffer {
+  const said = Buffer.from(`"model":${JSON.stringify(name)}`);
+  const at = data.indexOf(said);
+  if (at !== -1 && data.indexOf(said, at + said.length) === -1) {
+    const told = Buffer.from(`"model":${JSON.stringify(model)}`);
+    return Buffer.concat([data.subarray(0, at), told, data.subarray(at + said.length)]);
+  }
   const message = skimObject(data)?.get('message');
   const span = message && skimObject(data.subarray(message[0], message[1]))?.get('model');
   if (message === undefined || span === undefined) return data;
