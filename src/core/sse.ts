@@ -43,6 +43,11 @@ export class SseReader {
     this.#maxBytes = maxBytes;
   }
 
+  /** Nothing of an event has come: what is pushed next begins one. */
+  get isBetweenEvents(): boolean {
+    return !this.#first && !this.#afterCr && this.#pendingBytes === 0 && this.#dataBytes === 0 && this.#event === '';
+  }
+
   /** Throws `SseOverflow` when an event grows over the limit, and what a handler throws. */
   push(chunk: Buffer): void {
     let at = 0;

@@ -6,7 +6,8 @@ const signal = () => new AbortController().signal;
 
 it('without a bound that is reached nobody waits', async () => {
   const admission = new Admission();
-  for (let i = 0; i < 100; i++) expect(await admission.enter('p', {}, waiting(`${i}`), signal())).toBeTypeOf('function');
+  for (let i = 0; i < 100; i++)
+    expect(await admission.enter('p', {}, waiting(`${i}`), signal())).toBeTypeOf('function');
 });
 
 it('one place is handed from one to the next', async () => {

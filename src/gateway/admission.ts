@@ -25,12 +25,7 @@ export class Admission {
   }
 
   /** Waits for a place. Resolves with a lease, or with the fault if the queue is too long or `signal` aborted first. */
-  async enter(
-    provider: string,
-    limits: Limits,
-    waiting: Waiting,
-    signal: AbortSignal,
-  ): Promise<Lease | UpstreamFault> {
+  async enter(provider: string, limits: Limits, waiting: Waiting, signal: AbortSignal): Promise<Lease | UpstreamFault> {
     const gate = this.#gate(provider, limits);
     const admission = gate.limit.request(waiting, performance.now());
     if (admission.kind === 'refused') return refusal(provider, admission.retryAfterS);

@@ -5,6 +5,9 @@ import { isRecord } from './types.ts';
 /** The inside of a JSON string that means the same wherever it is copied to: no quote, no control character, and of the
  * escapes only the short ones. */
 const PLAIN = /^(?:[^"\\\p{Cc}]|\\["\\/bfnrt])*$/u;
+/** The same in ASCII, where a byte is a character: what any decoder would read as itself. */
+const PLAIN_ASCII = /(?:[ !#-[\]-~]|\\["\\/bfnrt])+/y;
+const ASCII = /^[ -~]*$/;
 const LEARNING_TRIES = 16;
 const MARK = 'midswap\u2060mark';
 
@@ -19,6 +22,33 @@ export class PlainDeltas {
   #field = 'content';
   #index: number | undefined;
   #misses = 0;
+  /** What stands before and behind the text in a whole event of the kind that is known. */
+  #event: readonly [before: string, behind: string] | undefined;
+
+  /**
+   * Adds as many events as follow each other from `at` on and are of the kind that is known. `bytes` is what was
+   * received, a character for each byte. Where the first other event begins.
+   */
+  copyRun(bytes: string, at: number, answer: ChatAnswer): number {
+    if (this.#event === undefined) return at;
+    const [before, behind] = this.#event;
+    let next = at;
+    while (bytes.startsWith(before, next)) {
+      const start = next + before.length;
+      PLAIN_ASCII.lastIndex = start;
+      if (!PLAIN_ASCII.test(bytes)) break;
+      const end = PLAIN_ASCII.lastIndex;
+      if (!bytes.startsWith(behind, end) || !this.#copy(bytes.slice(start, end), answer)) break;
+      next = end + behind.length;
+    }
+    if (next > at) this.#misses = 0;
+    return next;
+  }
+
+  /** Whether `copyRun` can do anything. */
+  get knowsEvents(): boolean {
+    return this.#event !== undefined;
+  }
 
   /** Adds the chunk to the answer, if it is one of those. */
   tryCopy(text: string, answer: ChatAnswer): boolean {
@@ -53,6 +83,8 @@ export class PlainDeltas {
     this.#suffix = suffix;
     this.#field = field;
     this.#index = field === 'arguments' ? indexOf(chunk) : undefined;
+    const isAscii = ASCII.test(prefix) && ASCII.test(suffix);
+    this.#event = isAscii ? [`data: ${prefix}`, `${suffix}\n\n`] : undefined;
   }
 }
 

@@ -11,6 +11,7 @@ import { isRecord } from './types.ts';
 
 const MAX_BODY_BYTES = 64 << 20;
 const HEAD_BYTES = 2_000;
+const EVENT_END = Buffer.from('\n\n');
 
 /** A stream of chunks, or whatever came instead of one, as Messages events. */
 export class ChatStream implements StreamTranslator {
@@ -49,7 +50,7 @@ export class ChatStream implements StreamTranslator {
     if (this.#answer.isOver || chunk.length === 0) return [];
     if (!this.#sawEvent) this.#keep(chunk);
     if (this.#form === 'unknown') this.#form = this.#formOf();
-    if (this.#form === 'sse') this.#read(() => this.#reader.push(chunk));
+    if (this.#form === 'sse') this.#read(() => this.#events(chunk));
     return this.#take();
   }
 
@@ -62,6 +63,23 @@ export class ChatStream implements StreamTranslator {
       this.#answer.end();
     }
     return this.#take();
+  }
+
+  /** Runs of plain events are copied; of the others one after the other is read. */
+  #events(chunk: Buffer): void {
+    let text: string | undefined;
+    let at = 0;
+    while (at < chunk.length && !this.#answer.isOver) {
+      if (this.#plain.knowsEvents && this.#reader.isBetweenEvents) {
+        text ??= chunk.toString('latin1');
+        at = this.#plain.copyRun(text, at, this.#answer);
+        if (at === chunk.length) return;
+      }
+      const end = chunk.indexOf(EVENT_END, at);
+      if (end === -1) return this.#reader.push(at === 0 ? chunk : chunk.subarray(at));
+      this.#reader.push(chunk.subarray(at, end + EVENT_END.length));
+      at = end + EVENT_END.length;
+    }
   }
 
   #take(): readonly Buffer[] {
@@ -93,13 +111,17 @@ export class ChatStream implements StreamTranslator {
     this.#bodyBytes += chunk.length;
     if (this.#form === 'json' && this.#bodyBytes > MAX_BODY_BYTES) {
       this.#answer.fail(brokenFault('malformed', 'the answer is too long', this.#target));
-    } else if (this.#form === 'json' || this.#bodyBytes - chunk.length < HEAD_BYTES)
-      this.#body.push(Buffer.from(chunk));
+    } else if (this.#form === 'json') this.#body.push(chunk);
+    else {
+      const room = HEAD_BYTES - (this.#bodyBytes - chunk.length);
+      if (room > 0) this.#body.push(chunk);
+    }
   }
 
   /** What the first visible byte tells. Events begin with a field or a colon, never with a brace. */
   #formOf(): 'unknown' | 'sse' | 'json' {
-    const head = this.#head()
+    const head = Buffer.concat(this.#body.map((piece) => piece.subarray(0, HEAD_BYTES)))
+      .toString('utf8')
       .replace(/^\uFEFF/, '')
       .trimStart();
     if (head === '') return 'sse';
