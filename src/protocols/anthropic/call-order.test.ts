@@ -142,7 +142,7 @@ describe('calls and results for a third party', () => {
       text('{"x":1}'),
     ]);
     expect(of([text(' '), text('a')])).toEqual([text('a')]);
-    expect(of([])).toBe('');
+    expect(of([])).toEqual([]);
     expect(of('')).toBe('');
   });
 
