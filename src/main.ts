@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
 import type {
@@ -40,6 +41,20 @@ let onFault = (thrown: unknown): void => {
   });
 };
 
+/** The streams of this process. The runtime makes each when it is first looked at, and a launch needs none. */
+const streams = {
+  get in() {
+    return process.stdin;
+  },
+  get out() {
+    if (!process.stdout.listeners('error').includes(onOutputError)) process.stdout.on('error', onOutputError);
+    return process.stdout;
+  },
+  get err() {
+    return process.stderr;
+  },
+};
+
 const argv = ownArguments();
 if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version')) {
   process.stdout.write(`${manifest.version}\n`);
@@ -52,15 +67,16 @@ if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version')) {
 async function main(): Promise<void> {
   process.on('uncaughtException', (thrown) => onFault(thrown));
   process.on('unhandledRejection', (thrown) => onFault(thrown));
-  // Whoever reads our output may go at any time: `midswap sessions | head -1`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    onFault(error);
-  });
   const [{ run }, app] = await Promise.all([import('./cli/index.ts'), createApp()]);
   const code = await run(app, argv);
   // What is written must be out before the end, and nothing that idles may hold it up.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+/** Whoever reads our output may go at any time: `midswap sessions | head -1`. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  onFault(error);
 }
 
 /** The arguments of the user. A binary that is called `mclaude` is `midswap claude`. */
@@ -97,7 +113,7 @@ async function createApp(): Promise<App> {
   return {
     version: manifest.version,
     machine,
-    streams: { in: process.stdin, out: process.stdout, err: process.stderr },
+    streams,
     stateDir,
     configuration: (file) => readConfiguration(wiring, file === undefined ? {} : { configFile: file }),
     configFaults: async (thrown) => {
@@ -276,7 +292,7 @@ async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions):
   } else {
     out.line(`midswap: gateway on ${hosted.host}:${hosted.port}, profile "${reference}", session ${session.id}`);
     // The secret in it is for a person or a program that asks, not for the journal of a service.
-    if (process.stdout.isTTY) out.line(`ANTHROPIC_BASE_URL=${hosted.baseUrl(session)}`);
+    if (isatty(1)) out.line(`ANTHROPIC_BASE_URL=${hosted.baseUrl(session)}`);
   }
   await ended;
   await hosted.end(DRAIN_MS);

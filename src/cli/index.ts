@@ -22,7 +22,7 @@ export async function run(app: App, argv: readonly string[]): Promise<number> {
 async function dispatch(app: App, argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   const output = (json: boolean): Output =>
-    createOutput(app.streams.out, app.streams.err, {
+    createOutput(app.streams, {
       json,
       noColor: app.machine.env.NO_COLOR,
       forceColor: app.machine.env.FORCE_COLOR,

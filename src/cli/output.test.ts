@@ -50,7 +50,7 @@ describe('colour', () => {
     ['both', true, { noColor: '1', forceColor: '1' }, false],
   ])('%s', (_, isTTY, options, expected) => {
     const out = sink(isTTY);
-    const output = createOutput(out.stream, sink(false).stream, options);
+    const output = createOutput({ out: out.stream, err: sink(false).stream }, options);
     expect(output.paint('red', 'x') !== 'x').toBe(expected);
   });
 });
@@ -70,7 +70,7 @@ describe('a table', () => {
 
   it('is as many lines as it has rows, and its heading', () => {
     const out = sink(false);
-    createOutput(out.stream, sink(false).stream).table(['ID'], [['k3f9'], ['m7m7']]);
+    createOutput({ out: out.stream, err: sink(false).stream }).table(['ID'], [['k3f9'], ['m7m7']]);
     expect(out.text()).toBe('ID\nk3f9\nm7m7\n');
   });
 });

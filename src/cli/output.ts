@@ -37,21 +37,22 @@ export interface OutputOptions {
   readonly forceColor?: string | undefined;
 }
 
-export function createOutput(out: Stream, err: Stream, options: OutputOptions = {}): Output {
+/** Nothing is asked of the streams before something is written. */
+export function createOutput(streams: Readonly<Record<'out' | 'err', Stream>>, options: OutputOptions = {}): Output {
   const forced = options.forceColor !== undefined && options.forceColor !== '' && options.forceColor !== '0';
-  const colour = !options.noColor && (forced || out.isTTY === true);
   const paint = (style: Style, text: string) => {
+    const colour = !options.noColor && (forced || streams.out.isTTY === true);
     const [open, close] = CODES[style];
     return colour && text !== '' ? `\u001b[${open}m${text}\u001b[${close}m` : text;
   };
   return {
     json: options.json === true,
-    line: (text = '') => void out.write(`${text}\n`),
-    data: (value) => void out.write(`${JSON.stringify(value, null, 2)}\n`),
+    line: (text = '') => void streams.out.write(`${text}\n`),
+    data: (value) => void streams.out.write(`${JSON.stringify(value, null, 2)}\n`),
     table(headings, rows) {
-      for (const line of layOut(headings, rows, (text) => paint('dim', text))) out.write(`${line}\n`);
+      for (const line of layOut(headings, rows, (text) => paint('dim', text))) streams.out.write(`${line}\n`);
     },
-    note: (text) => void err.write(`${text}\n`),
+    note: (text) => void streams.err.write(`${text}\n`),
     paint,
   };
 }

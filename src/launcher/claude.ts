@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import { MidswapError } from '../core/errors.ts';
 import { restoreTerminal } from './terminal.ts';
 
@@ -54,7 +55,7 @@ export async function runClaude({ command, args, env, cwd, onSpawn }: ClaudeRun)
 }
 
 function hasTerminal(): boolean {
-  return [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+  return [0, 1, 2].some((descriptor) => isatty(descriptor));
 }
 
 function cannotStart(command: string, cause: NodeJS.ErrnoException): MidswapError {

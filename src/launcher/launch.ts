@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import { runClaude } from './claude.ts';
 import { isPrint, refuseBackground, takeSettings } from './claude-arguments.ts';
 import { type JsonObject, readGivenSettings, readUserSettings, type UserSettings } from './client-settings.ts';
@@ -119,7 +120,7 @@ function promptHook({ hook, self }: LaunchRequest, user: UserSettings, given: Js
 
 function announce(request: LaunchRequest, environment: ClientEnvironment, skipped: readonly string[]): void {
   const { announce: when = 'auto', args, startLine, session } = request;
-  const isWatched = process.stdout.isTTY === true && process.stderr.isTTY === true && !isPrint(args);
+  const isWatched = isatty(1) && isatty(2) && !isPrint(args);
   if (when === 'never' || (when === 'auto' && !isWatched)) return;
   const lines = [startLineText(startLine, session)];
   if (environment.withheld.length > 0) {

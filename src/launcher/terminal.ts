@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 /**
  * Ends what a full-screen program may have switched on: alternate screen, bracketed paste, focus and mouse reports,
@@ -10,7 +11,7 @@ const RESET =
 
 /** Makes the terminal usable after a client that could not clean up. Does nothing where there is none. */
 export function restoreTerminal(): void {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return;
+  if (!isatty(0) || !isatty(1)) return;
   try {
     writeSync(1, RESET);
     if (process.platform !== 'win32') spawnSync('stty', ['sane'], { stdio: ['inherit', 'ignore', 'ignore'] });

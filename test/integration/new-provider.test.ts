@@ -57,7 +57,7 @@ it('one more entry of the catalogue is all that a provider needs to be everywher
   expect(await complete(app, ['keys', 'set', 'ac'])).toBe(0);
   expect(output().match(/^acme\t.*/gm)).toEqual(['acme\tprofile, acme', 'acme\tAcme Models']);
 
-  const out = createOutput(app.streams.out, app.streams.err);
+  const out = createOutput(app.streams);
   expect(await doctor(app, out, false)).toBe(0);
   expect(output()).toMatch(/^ok +keys +set: ACME_API_KEY$/m);
   expect(output()).toMatch(/^ok +profiles +\d+ of \d+ can be used: .*\bacme\b/m);
