@@ -17,6 +17,8 @@ interface ToolCall {
   /** Its arguments are complete: close it as soon as it has been opened. */
   ended: boolean;
   block: Readonly<Record<string, unknown>>;
+  /** Signature of a thinking block before it. */
+  seal: string | undefined;
 }
 
 /** What a translator took over in the middle: bytes already sent to the client, not by this writer. */
@@ -61,6 +63,7 @@ export class WriterMisuse extends Error {
   override readonly name = 'WriterMisuse';
 }
 
+const THINKING = '{"type":"thinking","thinking":"","signature":""}';
 const LEGAL_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
@@ -166,7 +169,7 @@ export class MessageWriter {
 
   /** Opens a thinking block that may stay without text (its text is withheld by the upstream). */
   openThinking(): void {
-    this.#openPlain('thinking', '{"type":"thinking","thinking":"","signature":""}');
+    this.#openPlain('thinking', THINKING);
     this.#signed = false;
   }
 
@@ -185,11 +188,17 @@ export class MessageWriter {
    * Announces a tool call or completes what is known of it. `key` is the upstream's name for the call (its index).
    * The first name and the first id that are not empty count. The call is written when it has a name and no other call
    * is open; until then it is held, with its arguments. An id that is missing, illegal, of a server tool, or known in
-   * the conversation is replaced. `block` holds further fields of the block.
+   * the conversation is replaced. `block` holds further fields of the block. `seal` is the signature of the thinking
+   * block before the call: one without text, if none is open then.
    */
   tool(
     key: unknown,
-    call: { id?: string | undefined; name?: string | undefined; block?: Record<string, unknown> },
+    call: {
+      id?: string | undefined;
+      name?: string | undefined;
+      block?: Record<string, unknown>;
+      seal?: string | undefined;
+    },
   ): void {
     this.#demandUnfinished();
     const known = this.#calls.get(key);
@@ -201,10 +210,12 @@ export class MessageWriter {
         state: 'held',
         ended: false,
         block: call.block ?? {},
+        seal: call.seal,
       });
     } else {
       if (known.state !== 'held') return;
       known.id ??= call.id || undefined;
+      known.seal ??= call.seal;
       if (known.name === '') known.name = call.name ?? '';
     }
     this.#openNextCall();
@@ -331,7 +342,7 @@ export class MessageWriter {
     this.#signed = resume.signed;
     this.#out.resume(resume.blocks - 1);
     if (resume.open.kind !== 'tool') return;
-    this.#openCall = { id: undefined, name: '', pending: '', state: 'open', ended: false, block: {} };
+    this.#openCall = { id: undefined, name: '', pending: '', state: 'open', ended: false, block: {}, seal: undefined };
     this.#calls.set(resume.open.key, this.#openCall);
   }
 
@@ -387,12 +398,19 @@ export class MessageWriter {
 
   #writeCall(call: ToolCall): void {
     const id = this.#uniqueId(call.id);
+    if (call.seal !== undefined) this.#seal(call.seal);
     this.#openBlock('tool', JSON.stringify({ ...call.block, type: 'tool_use', id, name: call.name, input: {} }));
     this.#hasTools = true;
     this.#openCall = call;
     call.state = 'open';
     if (call.pending !== '') this.#out.toolArguments(call.pending);
     call.pending = '';
+  }
+
+  #seal(signature: string): void {
+    if (this.#open !== 'thinking' || this.#signed) this.#openBlock('thinking', THINKING);
+    this.#signed = true;
+    this.#out.signature(escaped(signature));
   }
 
   #uniqueId(given: string | undefined): string {

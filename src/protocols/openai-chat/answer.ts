@@ -66,13 +66,13 @@ export class ChatAnswer {
       writer: this.#writer,
       names: this.#names,
       repeats: () => this.#text.repeats(),
-      extra: (value: unknown) => this.#writer.signature(sealReplay(target.provider, { extra: value })),
+      opening: (extra: unknown) => this.#opening(extra),
       count: (characters: number) => {
         this.#characters += characters;
       },
     };
     this.#calls = new ToolCallStream(sink, target.quirks.chat.textToolCalls.length > 0);
-    this.#text = new AnswerText(this.#writer, this.#calls, this.#names, env, target);
+    this.#text = new AnswerText(this.#writer, this.#calls, this.#names, sink.opening, env, target);
   }
 
   get state(): StreamState {
@@ -237,8 +237,10 @@ export class ChatAnswer {
       const reasoning = this.#text.reasoning;
       writer.text(reasoning !== '' && reasoning.length <= SHOWN_REASONING ? reasoning : NO_ANSWER);
     }
+    if (writer.hasTools) this.#text.writeLate();
     writer.closeBlock();
-    if (!this.#details.isEmpty) writer.signature(this.#seal());
+    // An answer ends with what it says: the client takes the last block for its result. Behind calls there is none yet.
+    if (!this.#details.isEmpty && writer.hasTools) writer.signature(this.#seal());
     const stop = this.#matchedStop;
     const isStop =
       reason === 'end_turn' && stop !== undefined && headOf(this.#env).stop_sequences?.includes(stop) === true;
@@ -275,8 +277,17 @@ export class ChatAnswer {
     return this.#target.quirks.chat.reasoningField === 'reasoning_details';
   }
 
-  #seal(): string {
-    const details = this.#details.isEmpty ? undefined : { details: this.#details.take() };
-    return sealReplay(this.#target.provider, details);
+  /** Something else than reasoning is about to be told: what was kept back goes before it. */
+  #opening(extra: unknown): string | undefined {
+    this.#text.writeLate();
+    if (extra !== undefined) return this.#seal(extra);
+    // An open block of reasoning takes the details when it is closed.
+    return this.#details.isEmpty || this.#writer.openBlock === 'thinking' ? undefined : this.#seal();
+  }
+
+  #seal(extra?: unknown): string {
+    const details = this.#details.isEmpty ? {} : { details: this.#details.take() };
+    const replay = extra === undefined ? details : { ...details, extra };
+    return sealReplay(this.#target.provider, Object.keys(replay).length === 0 ? undefined : replay);
   }
 }

@@ -7,6 +7,8 @@ import {
   translate,
   translateWhole,
 } from '../../../test/support/chat-answer.ts';
+import { chatTarget } from '../../../test/support/chat-target.ts';
+import { openReplay } from './carrier.ts';
 
 const TOOLS = { tools: [{ name: 'Read' }, { name: 'Ls' }, { name: 'mcp__srv__query' }, { name: 'mcp__srv__list' }] };
 const STOP = delta({}, 'stop');
@@ -161,4 +163,52 @@ describe('text and reasoning in a shape that nobody documents', () => {
     expect(part.usage.input_tokens).toBeGreaterThan(0);
     expect(part.usage.output_tokens).toBe(3);
   });
+});
+
+describe('the last block of an answer', () => {
+  const types = (chunks: readonly unknown[], options: TranslateOptions = {}): unknown[] =>
+    translate(sse(chunks), { request: TOOLS, ...options }).content.map((block) => block.type);
+  const details = { target: chatTarget({ reasoningField: 'reasoning_details', reasoningReplay: 'always' }) };
+  const encrypted = delta({ reasoning_details: [{ type: 'reasoning.encrypted', data: 'E', index: 0 }] });
+  const read = delta(call(0, { id: 'a', name: 'Read', args: '{}' }));
+
+  // The client's result of a run, and of a subagent, is the text of the last block.
+  it('is not reasoning that came behind the text', () => {
+    expect(blocks([delta({ content: 'a' }), delta({ reasoning_content: 'b' }), STOP])).toEqual(['text:a']);
+    expect(
+      blocks([
+        delta({ content: 'a' }),
+        delta({ reasoning_content: 'b' }),
+        delta({ reasoning_content: 'c' }),
+        read,
+        CALLS,
+      ]),
+    ).toEqual(['text:a', 'thinking:bc', 'Read{}']);
+  });
+
+  it('is not the carrier of what the provider wants to see again', () => {
+    expect(types([encrypted, delta({ content: 'a' }), STOP], details)).toEqual(['thinking', 'text']);
+    expect(types([delta({ content: 'a' }), encrypted, delta({ content: 'b' }), STOP], details)).toEqual(['text']);
+    expect(types([encrypted, read, CALLS], details)).toEqual(['thinking', 'tool_use']);
+    expect(types([read, encrypted, CALLS], details)).toEqual(['tool_use', 'thinking']);
+  });
+});
+
+it('data of the provider stands before each of two calls that come by turns', () => {
+  const head = (index: number, name: string, args: string, signature: string) =>
+    entry({ index, id: `c${index}`, extra_content: { google: signature }, function: { name, arguments: args } });
+  const chunks = [
+    head(0, 'Read', '{"a"', 'S0'),
+    head(1, 'Ls', '{"b"', 'S1'),
+    delta(call(0, { args: ':1}' })),
+    delta(call(1, { args: ':2}' })),
+    CALLS,
+  ];
+  const { content } = translate(sse(chunks), { request: TOOLS });
+  expect(content.map(({ type, json, signature }) => json ?? openReplay(signature, 'corp')?.extra ?? type)).toEqual([
+    { google: 'S0' },
+    '{"a":1}',
+    { google: 'S1' },
+    '{"b":2}',
+  ]);
 });

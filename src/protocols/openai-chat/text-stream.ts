@@ -29,18 +29,30 @@ export class AnswerText {
   readonly #textCalls: TextToolCalls | undefined;
   readonly #reasoningCalls: TextToolCalls | undefined;
   readonly #endTokens = new EndTokens();
+  readonly #opening: (extra?: unknown) => string | undefined;
   #waiting: Piece[] = [];
+  /** Reasoning behind text: written when something follows, because no answer may end with it. */
+  #late = '';
   #hasText = false;
   #hasReasoning = false;
   #reasoning = '';
   readonly #recovered = new Set<string>();
   #count = 0;
 
-  constructor(writer: MessageWriter, calls: ToolCallStream, names: ToolNames, env: Envelope, target: Target) {
+  /** `opening`: what `CallSink` says of it. */
+  constructor(
+    writer: MessageWriter,
+    calls: ToolCallStream,
+    names: ToolNames,
+    opening: (extra?: unknown) => string | undefined,
+    env: Envelope,
+    target: Target,
+  ) {
     const { thinkTags, thinkTagStyle, textToolCalls } = target.quirks.chat;
     this.#writer = writer;
     this.#calls = calls;
     this.#names = names;
+    this.#opening = opening;
     this.#tags = thinkTags ? new ThinkTags(thinkTagStyle) : undefined;
     if (textToolCalls.length === 0) return;
     const schemas = new Map((headOf(env).tools ?? []).map((tool) => [tool.name, tool.input_schema ?? {}]));
@@ -82,7 +94,8 @@ export class AnswerText {
 
   /** Text as the inside of a JSON string that can be copied as it is. False, and nothing done, when it has to be read. */
   addPlain(json: string): boolean {
-    const isOpen = this.#writer.openBlock === 'text' && this.#hasText && this.#waiting.length === 0;
+    const isOpen =
+      this.#writer.openBlock === 'text' && this.#hasText && this.#waiting.length === 0 && this.#late === '';
     if (!isOpen || this.#tags !== undefined || this.#textCalls !== undefined || !this.#endTokens.isIdle) return false;
     if (json.includes('<') || json.includes('[')) return false;
     this.#writer.textRaw(json);
@@ -142,7 +155,7 @@ export class AnswerText {
     this.#recovered.add(key);
     this.#count += 1;
     const writerKey = `text ${this.#count}`;
-    this.#writer.tool(writerKey, { name: this.#names.client(name) });
+    this.#writer.tool(writerKey, { name: this.#names.client(name), seal: this.#opening() });
     this.#writer.toolArguments(writerKey, normalisedArguments(text));
     this.#writer.toolDone(writerKey);
   }
@@ -159,9 +172,23 @@ export class AnswerText {
     else this.#waiting.push({ thinking, text });
   }
 
+  /** Reasoning that was kept back for something to follow. */
+  writeLate(): void {
+    const late = this.#late;
+    this.#late = '';
+    this.#writer.thinking(late);
+  }
+
   #write(thinking: boolean, text: string): void {
-    if (thinking) this.#writer.thinking(text);
-    else this.#writer.text(text);
+    const inText = this.#writer.openBlock === 'text';
+    if (thinking) {
+      if (inText && this.#hasText) this.#late += text;
+      else this.#writer.thinking(text);
+      return;
+    }
+    const seal = inText && this.#late === '' ? undefined : this.#opening();
+    if (seal !== undefined) this.#writer.signature(seal);
+    this.#writer.text(text);
   }
 }
 

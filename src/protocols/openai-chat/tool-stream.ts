@@ -16,14 +16,17 @@ interface Call {
   done: boolean;
   /** All of its arguments, where a call written as text may repeat it. */
   text: string | undefined;
+  /** Data of the provider that has to come back with it. */
+  extra: unknown;
 }
 
 /** What the calls need from the answer around them. */
 export interface CallSink {
   readonly writer: MessageWriter;
   readonly names: ToolNames;
-  /** Provider data that belongs to the call that comes next. */
-  extra(value: unknown): void;
+  /** A call is about to be told. Gives the signature that carries what the provider wants to see again before it:
+   * `extra` is its data of this call. */
+  opening(extra: unknown): string | undefined;
   /** A call that was written as text before, and is now made natively; `undefined` while there were none. */
   repeats(): ((name: string, text: string) => boolean) | undefined;
   /** Length of argument text, for estimates. */
@@ -82,7 +85,7 @@ export class ToolCallStream {
     this.#last = call;
     if (index !== undefined) this.#byIndex.set(index, call);
     if (call.id === '' && id !== '') this.#setId(call, id);
-    if (entry.extra_content !== undefined && !call.named) this.#sink.extra(entry.extra_content);
+    call.extra ??= entry.extra_content;
     this.#name(call, name);
     this.#arguments(call, text);
   }
@@ -150,6 +153,7 @@ export class ToolCallStream {
       odd: undefined,
       done: false,
       text: this.#keepText ? '' : undefined,
+      extra: undefined,
     };
     if (name === '' && previous !== undefined) call.name = previous.name;
     this.#calls.push(call);
@@ -197,7 +201,7 @@ export class ToolCallStream {
       }
     }
     call.named = true;
-    writer.tool(call.key, { name: names.client(call.name) });
+    writer.tool(call.key, { name: names.client(call.name), seal: this.#sink.opening(call.extra) });
     if (call.scanner.isComplete) this.#close(call);
   }
 
