@@ -98,3 +98,19 @@ it('/context counts without an upstream that counts, and /compact goes on with t
   expect(lastTurn(up1)).toContain('in enough words to be taken for a summary');
   expect(lastTurn(up1)).toContain('the question after');
 });
+
+it('an answer is the result of a run and of a subagent although the model went on thinking behind it', async () => {
+  const { up1, machine } = await stage();
+  const late = { thinking: 'an afterthought that nobody asked for' };
+  const task = {
+    description: 'look',
+    prompt: 'play:child',
+    subagent_type: 'general-purpose',
+    run_in_background: false,
+  };
+  up1.play('parent', [{ tool: 'Agent', input: task }, ['the agent is back', late]]);
+  up1.play('child', [['the child is done', late]]);
+  const result = await machine.midswap(['up1', '-p', 'play:parent', ...HEADLESS]);
+  expect(result.json()).toMatchObject({ is_error: false, result: 'the agent is back' });
+  expect(up1.turns().at(-1)?.raw.toString()).toContain('the child is done');
+});
