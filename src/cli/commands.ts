@@ -205,7 +205,13 @@ export const COMMANDS: readonly Command[] = [
       ['--live', "the providers' own lists, kept for a day"],
       ['--refresh', 'ask the providers now'],
     ],
-    examples: ['models', 'models deepseek', 'models openrouter --live', 'models update https://models.dev/api.json'],
+    examples: [
+      'models',
+      'models deepseek',
+      'models openrouter --live',
+      'models update',
+      'models update model_prices.json',
+    ],
     run: async (app, out, words, options) =>
       (await import('./commands/models.ts')).models(app, out, words, {
         live: options.live === true,

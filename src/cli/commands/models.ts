@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { listModels } from '../../control/choices.ts';
+import { download } from '../../control/download.ts';
 import { LIST_TTL_MS, readCachedList, writeCachedList } from '../../control/model-cache.ts';
 import type { LiveModel } from '../../control/model-list-format.ts';
-import { download, fetchModelList } from '../../control/model-lists.ts';
+import { fetchModelList } from '../../control/model-lists.ts';
 import { describeTokens } from '../../control/wording.ts';
 import { asMidswapError, MidswapError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
@@ -15,6 +16,9 @@ export interface ModelsFlags {
   /** Ask them in any case. */
   readonly refresh: boolean;
 }
+
+/** A list of the models of all providers that is kept by many. */
+const MODEL_DATA = 'https://models.dev/api.json';
 
 /** One model as a list shows it; null is unknown. */
 interface Row {
@@ -33,7 +37,7 @@ interface Row {
   readonly from: 'live' | 'known';
 }
 
-/** `models [PROVIDER] [--live] [--refresh]`, `models update FILE|URL` */
+/** `models [PROVIDER] [--live] [--refresh]`, `models update [FILE|URL]` */
 export async function models(app: App, out: Output, words: readonly string[], flags: ModelsFlags): Promise<number> {
   const [first, source] = words;
   if (first === 'update') return update(app, out, source);
@@ -167,24 +171,19 @@ function print(out: Output, rows: readonly Row[]): void {
   );
 }
 
-async function update(app: App, out: Output, source: string | undefined): Promise<number> {
-  if (source === undefined) {
-    throw new MidswapError(
-      'usage',
-      'models update needs a file or an address: no package of model data is a part of midswap',
-      {
-        hint: 'models update https://models.dev/api.json, or a file of that form',
-      },
-    );
-  }
-  const result = await app.updateModels(await readSource(source), source);
+async function update(app: App, out: Output, source = MODEL_DATA): Promise<number> {
+  const result = await app.updateModels(await readSource(app, out, source), source);
   if (out.json) out.data(result);
   else out.line(`${result.models} models of ${result.providers} providers, kept in ${result.file}`);
   return 0;
 }
 
-async function readSource(source: string): Promise<string> {
-  if (/^https?:\/\//i.test(source)) return download(new URL(source));
+async function readSource({ machine: { env } }: App, out: Output, source: string): Promise<string> {
+  if (/^https?:\/\//i.test(source)) {
+    const url = URL.parse(source);
+    if (!url) throw new MidswapError('usage', `"${source}" is no address`);
+    return download(url, { env, onWarning: (warning) => out.note(`midswap: ${warning}`) });
+  }
   try {
     return readFileSync(source, 'utf8');
   } catch (cause) {
