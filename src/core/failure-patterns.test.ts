@@ -65,6 +65,7 @@ describe('the table of failures', () => {
     [400, 'content_filter The request was rejected because it was considered high risk', 'content_policy'],
     [400, 'FAILED_PRECONDITION User location is not supported for the API use.', 'permission'],
     [404, 'No endpoints found that support image input', 'invalid_request'],
+    [400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', 'invalid_request'],
     [400, 'registry.ollama.ai/library/x does not support tools', 'invalid_request'],
     [400, 'max_tokens must be at least 1, got 0.', 'invalid_request'],
     [400, 'Context window too small (minimum is 128k tokens)', 'invalid_request'],

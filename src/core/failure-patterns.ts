@@ -127,7 +127,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'invalid_request',
-    says: /no endpoints found (?:that support|matching)|does not support tools/i,
+    says: /no endpoints found (?:that support|matching)|does not support tools|requires --enable-auto-tool-choice/i,
     shouldRetry: false,
     why: 'the model is there, and cannot do what is asked: the 404 of OpenRouter would make the client ask for another model',
     example: 'No endpoints found that support tool use. Try disabling tools.',

@@ -208,6 +208,9 @@ function validateContent(content: unknown, where: string): void {
     for (const field of REQUIRED_FIELDS[block.type] ?? []) {
       if (typeof block[field] !== 'string') throw invalidField(`${where}[${at}].${field}`, 'must be a string');
     }
+    if ((block.type === 'image' || block.type === 'document') && !isRecord(block.source)) {
+      throw invalidField(`${where}[${at}].source`, 'must be an object');
+    }
   }
 }
 

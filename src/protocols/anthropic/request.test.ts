@@ -298,6 +298,10 @@ describe('a request to a third party', () => {
   it('clamps what has limits', () => {
     expect(third({ stop_sequences: ['a', 'b', 'c'] }, { maxStopSequences: 2 }).stop_sequences).toEqual(['a', 'b']);
     expect(third({ stop_sequences: ['a'] }, { maxStopSequences: 0 })).not.toHaveProperty('stop_sequences');
+    for (const target of [genuine(), thirdParty({}, { model: undefined })]) {
+      expect(encode({ stop_sequences: ['\n\n', 'a', ''] }, target).request.stop_sequences).toEqual(['a']);
+      expect(encode({ stop_sequences: ['\n'] }, target).request).not.toHaveProperty('stop_sequences');
+    }
     expect(third({ temperature: 0 }, { minTemperature: 0.01 }).temperature).toBe(0.01);
     expect(third({ temperature: 1 }, { minTemperature: 0.01 }).temperature).toBe(1);
     expect(third({ max_tokens: 200_000 }, {}, { data: { maxOutputTokens: 8192 } }).max_tokens).toBe(8192);
@@ -423,9 +427,14 @@ describe('messages for a third party', () => {
   });
 
   it('that are not what they must be are refused with the place of the fault', () => {
-    expect(() =>
-      messages([user([{ type: 'image' }]), { role: 'user', content: [{ type: 'text' }] }], { urlImages: false }),
-    ).toThrow('messages[1].content[0].text: must be a string');
+    const refused = (...body: unknown[]) => expect(() => messages(body as object[]));
+    refused(user([image]), user([{ type: 'text' }])).toThrow('messages[1].content[0].text: must be a string');
+    refused(user([{ type: 'image' }])).toThrow('messages[0].content[0].source: must be an object');
+    refused(null).toThrow('messages[0]: must be an object');
+    refused({ role: 'tool', content: 'x' }).toThrow('messages[0].role: must be "user", "assistant" or "system"');
+    refused({ role: 'user' }).toThrow('messages[0].content: must be a string or an array of blocks');
+    refused(user([{ type: 'tool_result' }])).toThrow('messages[0].content[0].tool_use_id: must be a string');
     expect(() => third({ tools: [null] })).toThrow('tools[0]: must be an object');
+    expect(() => third({ tool_choice: { type: 'tool', name: 5 } })).toThrow('tool_choice.name: must be a string');
   });
 });

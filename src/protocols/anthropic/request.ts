@@ -5,7 +5,7 @@ import { RequestDraft } from './draft.ts';
 import { genuineHeaders, thirdPartyHeaders } from './headers.ts';
 import { repairHistory } from './history.ts';
 import { applyThinkingChoice, fitThinking } from './thinking-param.ts';
-import { fitThirdParty } from './third-party.ts';
+import { dropBlankStops, fitThirdParty } from './third-party.ts';
 
 /**
  * One request for an endpoint of the Messages API. Anthropic gets an open list: everything as it came but for the model
@@ -19,6 +19,7 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
   applyThinkingChoice(draft, target);
   fitThinking(draft, target);
   repairHistory(draft, target, context);
+  dropBlankStops(draft);
   if (!anthropicGenuine) fitThirdParty(draft, target);
   if (target.model !== undefined && target.model !== env.model) draft.set('model', target.model);
   return {

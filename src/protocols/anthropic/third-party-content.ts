@@ -4,58 +4,15 @@ import type { Target } from '../../core/target.ts';
 import { callInput, isObject } from '../call-input.ts';
 import { shownText } from '../inline-pictures.ts';
 import { jsonText } from '../json-text.ts';
-import { endsWithAssistant, hasOddOrder, orderCalls } from './call-order.ts';
+import { orderCalls } from './call-order.ts';
 import type { RequestDraft } from './draft.ts';
 import { validateMessages } from './envelope.ts';
 import { isPlainCache } from './third-party-tools.ts';
 
-/**
- * What occurs in messages that have to be edited, by the quirk that makes it so. A quotation mark inside a string is
- * escaped: what people write about these words does not match. One expression, because one pass costs the same for one
- * word as for all.
- */
-function triggersOf(target: Target): RegExp {
-  const known = TRIGGERS.get(target);
-  if (known !== undefined) return known;
-  const { messages: quirks, vision } = target.quirks;
-  const sees = target.data.vision ?? vision;
-  const words = ['tool_reference', 'compaction', 'container_upload', 'mcp_tool_use', 'mcp_tool_result', 'fallback'];
-  words.push('tool_addition', 'tool_removal', 'ttl', 'scope', 'file_id', 'caller');
-  if (quirks.systemRole === 'wrap') words.push('system');
-  if (!quirks.cacheControl) words.push('cache_control');
-  if (!sees || !quirks.toolResultImages || !quirks.urlImages) words.push('image');
-  if (!quirks.documents) words.push('document');
-  if (quirks.serverTools.length === 0)
-    words.push('server_tool_use', '[a-z_]+_tool_result', 'search_result', 'citations');
-  const odd = [...ODD];
-  // A picture inside of a text: there the quotation marks are escaped.
-  if (!sees) odd.push(';base64,', 'base64\\\\"');
-  const expression = new RegExp(`"(?:${words.join('|')})"|${odd.join('|')}`);
-  TRIGGERS.set(target, expression);
-  return expression;
-}
-
-/** What no endpoint takes: texts and contents of nothing, inputs and contents that are no object, text or list. */
-const ODD: readonly string[] = [
-  '"(?:text|content)"\\s*:\\s*"(?:\\s|\\\\[ntr])*"',
-  '"content"\\s*:\\s*(?:\\[\\s*[^{\\s]|[{\\dtf])',
-  '"input"\\s*:\\s*[^{\\s]',
-  '"tool_use"[^{}]*\\}',
-];
-
-const TRIGGERS = new WeakMap<Target, RegExp>();
-
-/** Messages in the blocks and roles that the endpoint knows. Looked at only when their bytes give a reason. */
+/** Messages in the blocks and roles that the endpoint knows, and in the order that every endpoint demands. Throws
+ * `invalid_request` with the path of what is malformed. */
 export function fitMessages(draft: RequestDraft, target: Target): void {
   fitSystem(draft, target);
-  const { raw, spans } = draft.env;
-  const [start, end] = spans.get('messages') ?? [0, 0];
-  const isOdd =
-    draft.matches('messages', triggersOf(target)) ||
-    hasOddOrder(raw, start, end) ||
-    endsWithAssistant(raw, start, end) ||
-    isEmptyList(raw, start);
-  if (!isOdd) return;
   const before = draft.get('messages') as Message[];
   if (before.length === 0) throw new MidswapError('invalid_request', 'messages: at least one message is required');
   const after = fitHistory(before, target, draft);
@@ -65,14 +22,7 @@ export function fitMessages(draft: RequestDraft, target: Target): void {
   if (after !== before) draft.set('messages', after);
 }
 
-function isEmptyList(raw: Buffer, start: number): boolean {
-  let at = start + 1;
-  while (raw[at] === 0x20 || raw[at] === 0x0a || raw[at] === 0x0d || raw[at] === 0x09) at += 1;
-  return raw[at] === 0x5d;
-}
-
 function fitSystem(draft: RequestDraft, target: Target): void {
-  if (!draft.matches('system', triggersOf(target))) return;
   const before = draft.get('system');
   if (!Array.isArray(before)) return;
   const after = fitBlocks(before as Block[], target, draft);

@@ -1,3 +1,4 @@
+import { MidswapError } from '../../core/errors.ts';
 import type { Block, Tool } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import type { RequestDraft } from './draft.ts';
@@ -29,7 +30,17 @@ const EDITS: readonly Edit[] = [
 
 export function fitThirdParty(draft: RequestDraft, target: Target): void {
   validateMessages({ ...lazyBody(draft) });
+  validateChoice(draft);
   for (const edit of EDITS) edit(draft, target);
+}
+
+function validateChoice(draft: RequestDraft): void {
+  const choice = draft.get('tool_choice') as { type?: unknown; name?: unknown } | null | undefined;
+  for (const field of ['type', 'name'] as const) {
+    const value = choice?.[field];
+    if (value === undefined || typeof value === 'string') continue;
+    throw new MidswapError('invalid_request', `tool_choice.${field}: must be a string`);
+  }
 }
 
 /** Only what has to be parsed is: the messages are looked at when something in them is to be edited. */
@@ -145,6 +156,17 @@ function fitOutputFormat(draft: RequestDraft, target: Target): void {
     draft.notes.push(`output_config.${name} was left out: it is for Anthropic only`);
   if (Object.keys(kept).length === 0) draft.delete('output_config');
   else draft.set('output_config', kept);
+}
+
+/** "each stop sequence must contain non-whitespace" */
+export function dropBlankStops(draft: RequestDraft): void {
+  const sequences = draft.get('stop_sequences');
+  if (!Array.isArray(sequences)) return;
+  const kept = sequences.filter((each) => typeof each !== 'string' || each.trim() !== '');
+  if (kept.length === sequences.length) return;
+  draft.notes.push('stop sequences of nothing but white space were left out');
+  if (kept.length === 0) draft.delete('stop_sequences');
+  else draft.set('stop_sequences', kept);
 }
 
 function fitStopSequences(draft: RequestDraft, target: Target): void {

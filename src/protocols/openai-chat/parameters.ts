@@ -56,7 +56,7 @@ function sampling(body: RequestHead, target: Target): Record<string, number> {
 
 function stops(input: ParameterInput): Record<string, string[]> {
   const { stop, maxStopSequences } = input.target.quirks.chat;
-  const wanted = (input.body.stop_sequences ?? []).filter((each) => each !== '');
+  const wanted = [...new Set(input.body.stop_sequences ?? [])].filter((each) => each !== '');
   if (wanted.length === 0) return {};
   if (!stop) {
     input.note('stop sequences were left out: the model takes none');

@@ -175,6 +175,7 @@ describe('parameters', () => {
     expect(sent(wish, { sampling: false, stop: false })).not.toHaveProperty('stop');
     expect(sent(wish, { sampling: false })).not.toHaveProperty('temperature');
     expect(sent({ stop_sequences: ['a'] }).stop).toEqual(['a']);
+    expect(sent({ stop_sequences: ['a', 'a', 'b', 'a', 'b', 'c'] }).stop).toEqual(['a', 'b', 'c']);
   });
 
   it('asks for usage in streams where it may', () => {
@@ -260,6 +261,7 @@ describe('bad requests', () => {
     [{ messages: [user('q')], max_tokens: 'x' }, /^max_tokens/],
     [{ messages: [user('q')], system: [{}] }, /^system\.0\.type/],
     [{ messages: [user('q')], stop_sequences: [1] }, /^stop_sequences\.0/],
+    [{ messages: [user('q')], tools: [{ name: 'A' }], tool_choice: { type: 'tool', name: 5 } }, /^tool_choice\.name/],
   ])('%j is refused with the path of the fault', (request, message) => {
     expect(() => encodeText(request as never, chatTarget())).toThrow(message);
     expect(() => encodeText(request as never, chatTarget())).toThrow(expect.objectContaining({ status: 400 }));

@@ -31,6 +31,10 @@ export function checkRequest(body: RequestHead): void {
     const value: unknown = body[field];
     demand(value === undefined || value === null || typeof value === 'number', field, 'a number');
   }
+  for (const field of ['type', 'name'] as const) {
+    const value: unknown = body.tool_choice?.[field];
+    demand(value === undefined || typeof value === 'string', `tool_choice.${field}`, 'a string');
+  }
   for (const field of ['tool_choice', 'thinking', 'output_config'] as const) {
     const value: unknown = body[field];
     demand(value === undefined || value === null || isRecord(value), field, 'an object');
