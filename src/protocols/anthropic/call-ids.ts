@@ -11,8 +11,8 @@ export function repairCalls(messages: Message[]): Message[] {
 }
 
 interface Renaming {
-  /** New ids of calls that wait for their results, by old id, in order. */
-  readonly open: Map<string, string[]>;
+  /** New ids of the calls of one message that wait for their results, by old id, in order. */
+  readonly open: Map<string, { readonly at: number; readonly ids: string[] }>;
   /** The last one, for results that come twice. */
   readonly last: Map<string, string>;
   readonly used: Set<string>;
@@ -22,9 +22,9 @@ interface Renaming {
 export function withUniqueIds(messages: Message[]): Message[] {
   const renaming: Renaming = { open: new Map(), last: new Map(), used: new Set() };
   let changed = false;
-  const out = messages.map((message) => {
+  const out = messages.map((message, at) => {
     if (!Array.isArray(message.content)) return message;
-    const content = message.content.map((block) => renamed(block, renaming));
+    const content = message.content.map((block) => renamed(block, at, renaming));
     if (content.every((block, at) => block === message.content[at])) return message;
     changed = true;
     return { ...message, content };
@@ -32,18 +32,19 @@ export function withUniqueIds(messages: Message[]): Message[] {
   return changed ? out : messages;
 }
 
-function renamed(block: Block, { open, last, used }: Renaming): Block {
+function renamed(block: Block, at: number, { open, last, used }: Renaming): Block {
   if (block.type === 'tool_use' && typeof block.id === 'string') {
     const id = freeId(block.id, used);
     used.add(id);
     last.set(block.id, id);
     const waiting = open.get(block.id);
-    if (waiting === undefined) open.set(block.id, [id]);
-    else waiting.push(id);
+    // Calls of earlier messages that still wait never got a result: the nearest call has the next one.
+    if (waiting?.at !== at) open.set(block.id, { at, ids: [id] });
+    else waiting.ids.push(id);
     return id === block.id ? block : { ...block, id };
   }
   if (block.type === 'tool_result' && typeof block.tool_use_id === 'string') {
-    const id = open.get(block.tool_use_id)?.shift() ?? last.get(block.tool_use_id) ?? block.tool_use_id;
+    const id = open.get(block.tool_use_id)?.ids.shift() ?? last.get(block.tool_use_id) ?? block.tool_use_id;
     return id === block.tool_use_id ? block : { ...block, tool_use_id: id };
   }
   return block;

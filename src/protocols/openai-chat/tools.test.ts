@@ -163,7 +163,9 @@ describe('tool choice', () => {
     expect(choice({ type: 'any' }, { toolChoice: 'no-required' }, { tools: [{ name: 'Read' }] })).toEqual(read);
     expect(choice({ type: 'tool', name: 'Read' }, { toolChoice: 'auto-only' })).toBe('auto');
     expect(choice({ type: 'any' }, { toolChoice: 'none' })).toBeUndefined();
-    expect(sent({ tools, tool_choice: { type: 'none' } }, { toolChoice: 'none' })).not.toHaveProperty('tools');
+    for (const toolChoice of ['none', 'auto-only'] as const) {
+      expect(sent({ tools, tool_choice: { type: 'none' } }, { toolChoice })).not.toHaveProperty('tools');
+    }
   });
 
   it('is not forced on a thinking model that refuses it', () => {

@@ -32,7 +32,8 @@ export function offeredTools(
   const { requireToolsWithHistory, toolChoice: support } = target.quirks.chat;
   const tools = chatTools(head.tools ?? [], loaded.keys(), names, target, note);
   // Where "none" cannot be said, no tools say it.
-  const offered = head.tool_choice?.type === 'none' && support === 'none' ? [] : tools;
+  const isUnsayable = support === 'none' || support === 'auto-only';
+  const offered = head.tool_choice?.type === 'none' && isUnsayable ? [] : tools;
   if (offered.length > 0 || !requireToolsWithHistory) return offered;
   return toolsOfHistory(loaded.keys(), names);
 }
