@@ -1,4 +1,5 @@
 import { hostOf } from '../control/sessions.ts';
+import { offeredNames } from '../core/offer.ts';
 import { FAMILY_SLOTS, type Slot } from '../core/slot.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Target } from '../core/target.ts';
@@ -63,23 +64,15 @@ function hasOtherWays(snapshot: Snapshot, targets: readonly (readonly [Family, T
 }
 
 function pickerRows(snapshot: Snapshot): PickerRow[] {
-  const profiles = usableProfiles(snapshot).map(({ name, slots, fallbackTarget }): PickerRow => {
-    const main = slots.opus ?? fallbackTarget;
+  const { aliases, profiles } = snapshot;
+  return offeredNames(snapshot).map((name): PickerRow => {
+    const profile = profiles.get(name.toLowerCase());
+    if (!profile) return { reference: name, label: name, description: aliases.get(name) ?? '' };
+    const main = profile.slots.opus ?? profile.fallbackTarget;
     return { reference: name, label: name, description: `${main.model ?? 'the model asked for'} at ${hostOf(main)}` };
   });
-  const aliases = [...snapshot.aliases].map(
-    ([name, reference]): PickerRow => ({ reference: name, label: name, description: reference }),
-  );
-  return [...profiles, ...aliases];
 }
 
 function shims(snapshot: Snapshot): Shim[] {
-  return [...usableProfiles(snapshot).map(({ name }) => name), ...snapshot.aliases.keys()].map((name) => ({
-    name: name.toLowerCase(),
-    reference: name,
-  }));
-}
-
-function usableProfiles(snapshot: Snapshot) {
-  return [...snapshot.profiles.values()].filter(({ unusable }) => unusable === undefined);
+  return offeredNames(snapshot).map((name) => ({ name: name.toLowerCase(), reference: name }));
 }

@@ -15,6 +15,7 @@ export interface WrittenProfile {
   readonly name: string;
   readonly raw: RawProfile;
   readonly path: Path;
+  readonly isBuiltIn?: boolean;
 }
 
 /** All that profiles are compiled from; names are lower case. */
@@ -135,6 +136,7 @@ export class ProfileCompiler {
       name,
       provider: provider?.provider.id ?? fallbackTarget.provider,
       auth: authOf(targets, credential),
+      ...(written.isBuiltIn && { isBuiltIn: true }),
       slots,
       fallbackTarget,
       unusable: this.#whyUnusable(provider, slots, fallbackTarget),

@@ -168,7 +168,8 @@ function writtenProfiles(
     written.set(key, { name, raw, path: ['profiles', name] });
   }
   const builtIn = (name: string, raw: WrittenProfile['raw']): void => {
-    if (!written.has(name) && !aliases.has(name)) written.set(name, { name, raw, path: ['profiles', name] });
+    if (!written.has(name) && !aliases.has(name))
+      written.set(name, { name, raw, path: ['profiles', name], isBuiltIn: true });
   };
   const login = [...providers.values()].find(({ declaresLogin }) => declaresLogin);
   if (login) builtIn(SUBSCRIPTION, { provider: login.provider.id, auth: 'subscription' });

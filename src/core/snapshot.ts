@@ -62,6 +62,8 @@ export interface Profile {
   readonly name: string;
   readonly provider: string;
   readonly auth: 'subscription' | 'key' | 'none';
+  /** Nobody has written it: every provider has one of its own name. */
+  readonly isBuiltIn?: boolean;
   readonly slots: Partial<Readonly<Record<Slot, Target>>>;
   /** For a name that no slot covers. */
   readonly fallbackTarget: Target;
