@@ -69,6 +69,7 @@ export async function modelList(
   { snapshot }: Configuration,
   provider: string,
   ask: ModelsFlags | undefined,
+  timeoutMs?: number,
 ): Promise<{ readonly models?: readonly LiveModel[]; readonly problem?: string }> {
   const endpoints = snapshot.providers.get(provider)?.endpoints;
   if (!endpoints) return {};
@@ -78,7 +79,12 @@ export async function modelList(
   if (ask === undefined || (!ask.refresh && ageMs < LIST_TTL_MS)) return kept ? { models: kept.models } : {};
   try {
     const target = snapshot.targetFor(provider, undefined);
-    const found = await fetchModelList({ target, endpoints, originOf: app.originOf });
+    const found = await fetchModelList({
+      target,
+      endpoints,
+      originOf: app.originOf,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    });
     writeCachedList(app.stateDir(), { provider, from, atMs: Date.now(), models: found });
     return { models: found };
   } catch (thrown) {
