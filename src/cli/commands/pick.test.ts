@@ -24,6 +24,9 @@ describe('what can be picked', () => {
     );
     const values = pickChoices(configuration, home, LOGIN).map(({ value }) => value);
     expect(values).toEqual(expect.arrayContaining(['subscription', 'deepseek', 'work', 'here', 'max', 'sandbox']));
+    // What the user has written comes first, what may not even run last.
+    expect(values.slice(0, 2)).toEqual(['work', 'here']);
+    expect(values.indexOf('llamacpp')).toBeGreaterThan(values.indexOf('deepseek'));
     expect(values).not.toContain('nokey');
     for (const value of values) expect(configuration.resolve(value), value).toBeDefined();
     // The login has Claude's models, a key of Anthropic's is not there; the work account has those of its provider.

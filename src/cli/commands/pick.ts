@@ -1,6 +1,7 @@
-import { listAliases, listProfiles } from '../../control/choices.ts';
+import { listProfiles } from '../../control/choices.ts';
 import { readCachedList } from '../../control/model-cache.ts';
 import { describeSlots } from '../../control/wording.ts';
+import { offeredNames } from '../../core/offer.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import type { App, ClientLogin, Configuration } from '../app.ts';
 import type { Output } from '../output.ts';
@@ -47,13 +48,13 @@ async function refreshLists(app: App, configuration: Configuration): Promise<voi
 export function pickChoices(configuration: Configuration, stateDir: string, login: ClientLogin): Choice[] {
   const { snapshot, knownModels } = configuration;
   const usable = listProfiles(snapshot).filter(({ unusable }) => unusable === null);
-  const profiles = usable.map(({ name, slots, auth }) => {
+  const names = offeredNames(snapshot).flatMap((name): Choice[] => {
+    const profile = usable.find((one) => one.name === name);
+    if (!profile && !leadsSomewhere(configuration, name)) return [];
+    const { slots = [], auth = 'key' } = profile ?? {};
     const problem = whyNotReady({ auth, unusable: undefined }, login);
-    return { value: name, label: name, hint: problem ?? describeSlots(slots) };
+    return [{ value: name, label: name, hint: problem ?? snapshot.aliases.get(name) ?? describeSlots(slots) }];
   });
-  const aliases = listAliases(snapshot)
-    .filter(({ name }) => leadsSomewhere(configuration, name))
-    .map(({ name, reference }) => ({ value: name, label: name, hint: reference }));
   const models = [...snapshot.providers.values()].flatMap(({ id, endpoints }) => {
     // A provider without a key of its own may be reached through a profile that has one, or the login.
     const profile = usable.find(({ provider }) => provider === id);
@@ -63,7 +64,7 @@ export function pickChoices(configuration: Configuration, stateDir: string, logi
     const names = kept ?? (profile ? knownModels(id) : []);
     return [...new Set(names)].map((model) => ({ value: `${head}:${model}`, label: `${head}:${model}` }));
   });
-  return [...profiles, ...aliases, ...models];
+  return [...names, ...models];
 }
 
 function leadsSomewhere({ resolve }: Configuration, name: string): boolean {
