@@ -18,7 +18,7 @@ import type { Reply } from './reply.ts';
 
 /** Header by which a request asks for the cache (`on`) or keeps out of it (`off`), and an answer says that it is kept
  * (`hit`). */
-const HEADER = 'x-midswap-cache';
+export const CACHE_HEADER = 'x-midswap-cache';
 /** Headers of the client that change what the answer is. */
 const VARIANT = ['anthropic-beta', 'anthropic-version'];
 const STREAM_TYPE = 'text/event-stream; charset=utf-8';
@@ -39,13 +39,13 @@ export class AnswerStore {
     facts: RequestFacts,
     gateway: Pick<GatewayCore, 'isToken'>,
   ): Promise<Keeping | undefined> {
-    const wish = headerOf(envelope, HEADER)?.trim().toLowerCase();
+    const wish = cacheWish(envelope);
     if (facts.class === 'classifier' || facts.class === 'count_tokens' || wish === 'off') return undefined;
     if (wish !== 'on' && !envelope.spans.has('temperature')) return undefined;
     if (!isDeterministic(envelope.body(), wish === 'on')) return undefined;
     const cache = await this.#cacheFor(settings);
     const keyOf = (target: Target) => {
-      const credential = this.#identity(target, envelope, gateway.isToken);
+      const credential = identityOf(target, envelope, gateway.isToken, this.#salt);
       return credential === undefined ? undefined : questionKey(envelope, target, credential);
     };
     return new Keeping(cache, settings, envelope.stream, keyOf);
@@ -70,18 +70,24 @@ export class AnswerStore {
     }
     return this.#cache;
   }
+}
 
-  #identity(target: Target, envelope: Envelope, isToken: GatewayCore['isToken']): string | undefined {
-    const { credential } = target;
-    const hash = createHash('sha256').update(this.#salt).update(credential.kind);
-    if (credential.kind === 'keys') for (const key of credential.keys) hash.update(`\n${key.reveal()}`);
-    if (credential.kind === 'client') {
-      const login = credentialHeaders(target, envelope.headers, isToken);
-      if ('fault' in login) return undefined;
-      hash.update(`\n${login.headers.join('\n')}`);
-    }
-    return credential.kind === 'missing' ? undefined : hash.digest('hex');
+/** Who asks, without telling the credential; `undefined` where there is none to ask with. */
+export function identityOf(
+  target: Target,
+  envelope: Envelope,
+  isToken: GatewayCore['isToken'],
+  salt: Buffer,
+): string | undefined {
+  const { credential } = target;
+  const hash = createHash('sha256').update(salt).update(credential.kind);
+  if (credential.kind === 'keys') for (const key of credential.keys) hash.update(`\n${key.reveal()}`);
+  if (credential.kind === 'client') {
+    const login = credentialHeaders(target, envelope.headers, isToken);
+    if ('fault' in login) return undefined;
+    hash.update(`\n${login.headers.join('\n')}`);
   }
+  return credential.kind === 'missing' ? undefined : hash.digest('hex');
 }
 
 /** One exchange's dealings with the kept answers. */
@@ -114,7 +120,15 @@ export class Keeping {
       this.#listen(reply);
       return false;
     }
-    const head = ['content-type', answer.contentType, 'request-id', reply.requestId, ...routeHeaders, HEADER, 'hit'];
+    const head = [
+      'content-type',
+      answer.contentType,
+      'request-id',
+      reply.requestId,
+      ...routeHeaders,
+      CACHE_HEADER,
+      'hit',
+    ];
     const body = Buffer.concat([answer.before, Buffer.from(messageId), answer.after]);
     if (answer.stream) {
       reply.begin([...head, 'cache-control', 'no-cache']);
@@ -144,14 +158,21 @@ export class Keeping {
 }
 
 function questionKey(envelope: Envelope, target: Target, credential: string): string {
+  return cacheKey({ raw: envelope.raw, body: envelope.body(), ...circumstances(envelope, target), credential });
+}
+
+/** What beside the body makes an answer another one. */
+export function circumstances(envelope: Envelope, target: Target): { variant: string[]; target: string[] } {
   const { provider, endpoint, model, patches, thinking } = target;
-  return cacheKey({
-    raw: envelope.raw,
-    body: envelope.body(),
+  return {
     variant: [envelope.path, ...VARIANT.map((name) => headerOf(envelope, name) ?? '')],
     target: [provider, endpoint.protocol, endpoint.baseUrl, model ?? '', String(thinking ?? ''), ...patches],
-    credential,
-  });
+  };
+}
+
+/** What the request says of kept answers: `on`, `off` or nothing. */
+export function cacheWish(envelope: Envelope): string | undefined {
+  return headerOf(envelope, CACHE_HEADER)?.trim().toLowerCase();
 }
 
 /** The answer cut at its message id; `undefined` when it has none, or holds calls: their ids must never occur twice. */

@@ -13,10 +13,11 @@ import { makePlan } from '../routing/plan.ts';
 import { readPromptChoice } from '../routing/prompt-choice.ts';
 import { Attempt } from './attempt.ts';
 import { type Attempting, type AttemptOptions, attemptAll, type Resilience } from './attempts.ts';
+import { CACHE_HEADER, cacheWish } from './cache.ts';
 import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { headerOf, type Inbound, type Outbound } from './inbound.ts';
-import { answerLocally, estimateCount } from './local.ts';
+import { answerLocally, estimateCount, sendCount } from './local.ts';
 import { Reply } from './reply.ts';
 import { withReadableResults } from './server-tools/offer.ts';
 import type { Session } from './session.ts';
@@ -220,10 +221,7 @@ export class Exchange implements Ticking, Attempting {
     }
     const plan = makePlan(this.#snapshot, this.#selection, facts, this.#promptChoice(facts, envelope));
     this.#plan = plan;
-    if (this.isCount && !countsItself(plan.targets[0])) {
-      this.#local = true;
-      return estimateCount(facts, this.reply, this.routeHeaders(plan.targets[0]));
-    }
+    if (this.isCount) return this.#count(plan, facts);
     const { cache } = this.#snapshot;
     const keeping = cache && (await gateway.answers.open(cache, envelope, facts, gateway));
     if (keeping?.replay(plan.targets[0], this.reply, this.routeHeaders(plan.targets[0]), gateway.mintId('msg'))) {
@@ -234,12 +232,48 @@ export class Exchange implements Ticking, Attempting {
     const fault = await attemptAll(this, plan);
     this.#fault = fault;
     if (!fault && this.#last && !this.#gone) keeping?.store(this.#last);
-    if (!fault || this.#gone) return;
-    if (this.isCount && this.#last && !this.#last.quirks.anthropicGenuine) {
-      return estimateCount(facts, this.reply, this.routeHeaders(this.#last));
+    if (fault && !this.#gone) this.#tell(fault);
+  }
+
+  /** A count comes from the upstream, else it is estimated; either is kept for a moment. */
+  async #count(plan: RoutePlan, facts: RequestFacts): Promise<void> {
+    const { gateway, envelope, reply, signal } = this;
+    const [target] = plan.targets;
+    const { counts } = gateway;
+    const isKept = cacheWish(envelope) !== 'off';
+    const key = isKept ? counts.keyOf(envelope, target, this.#snapshot.version, gateway.isToken) : undefined;
+    const kept = key === undefined ? undefined : await counts.find(key, signal);
+    if (signal.aborted) return;
+    this.#local = !countsItself(target);
+    if (kept) {
+      this.#cached = true;
+      if (!this.#local) this.#last = target;
+      return sendCount(kept, reply, [...this.routeHeaders(target), CACHE_HEADER, 'hit']);
     }
+    let body: Buffer | undefined;
+    const settle = key === undefined ? undefined : counts.begin(key);
+    try {
+      if (!this.#local) {
+        let sent: Buffer | undefined;
+        reply.tap = (bytes) => {
+          sent = Buffer.from(bytes);
+        };
+        const fault = await attemptAll(this, plan);
+        this.#fault = fault;
+        if (signal.aborted) return;
+        if (!fault) body = sent;
+        if (!fault || target.quirks.anthropicGenuine) return fault && this.#tell(fault);
+      }
+      body = estimateCount(facts);
+      sendCount(body, reply, this.routeHeaders(target));
+    } finally {
+      settle?.(body);
+    }
+  }
+
+  #tell(fault: UpstreamFault): void {
     this.reply.fail(fault, this.#last ? this.routeHeaders(this.#last) : []);
-    if (fault.class === 'malformed' || fault.class === 'truncated') gateway.onUpstreamFault(fault);
+    if (fault.class === 'malformed' || fault.class === 'truncated') this.gateway.onUpstreamFault(fault);
   }
 
   /** One try; its fault, if any, is also the exchange's until a later one does better. */

@@ -6,6 +6,7 @@ import type { Snapshot } from '../core/snapshot.ts';
 import type { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import type { Admission } from './admission.ts';
 import type { AnswerStore } from './cache.ts';
+import type { CountCache } from './count-cache.ts';
 import type { WebAccess } from './fetch-guard.ts';
 import type { HealthStore } from './health.ts';
 import type { ProvenanceStore } from './provenance.ts';
@@ -35,6 +36,7 @@ export interface GatewayCore {
   readonly health: HealthStore;
   readonly admission: Admission;
   readonly answers: AnswerStore;
+  readonly counts: CountCache;
   readonly webAccess: WebAccess;
   readonly mintId: MintId;
   /** Whether the value is a secret of this gateway, and so not a login of the client's. */

@@ -8,6 +8,7 @@ import type { CacheStats } from '../policy/response-cache.ts';
 import { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import { Admission } from './admission.ts';
 import { AnswerStore } from './cache.ts';
+import { CountCache } from './count-cache.ts';
 import type { WebAccess } from './fetch-guard.ts';
 import type { GatewayCore, Mount } from './gateway-core.ts';
 import { HealthStore } from './health.ts';
@@ -74,6 +75,7 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly health = new HealthStore();
   readonly admission = new Admission();
   readonly answers = new AnswerStore();
+  readonly counts = new CountCache();
   readonly webAccess: WebAccess;
   readonly mintId: MintId = idMinter(pooledRandom((count) => randomBytes(count)));
   readonly isToken = (value: string) => this.sessions.bySecret(value.split(':', 1)[0] as string) !== undefined;
@@ -110,6 +112,7 @@ class LocalGateway implements Gateway, GatewayCore {
   }
 
   clearCache(): number {
+    this.counts.clear();
     return this.answers.clear();
   }
 

@@ -1,6 +1,7 @@
 import { errorEnvelope, MidswapError } from '../core/errors.ts';
 import type { RequestFacts } from '../core/facts.ts';
 import type { Envelope } from '../core/messages.ts';
+import { offeredNames } from '../core/offer.ts';
 import type { Selection } from '../core/session.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { isModelProbe } from '../routing/classify.ts';
@@ -60,9 +61,13 @@ function probeAnswer(model: string, requestId: string): unknown {
   };
 }
 
-/** Token count by estimate, for an upstream that has no counter. */
-export function estimateCount(facts: RequestFacts, reply: Reply, headers: readonly string[]): void {
-  reply.sendJson(200, { input_tokens: facts.tokensEstimate() }, headers);
+/** Token count by estimate, for an upstream that has no counter: the body of the answer. */
+export function estimateCount(facts: RequestFacts): Buffer {
+  return Buffer.from(JSON.stringify({ input_tokens: facts.tokensEstimate() }));
+}
+
+export function sendCount(body: Buffer, reply: Reply, headers: readonly string[]): void {
+  reply.send(200, ['content-type', 'application/json', 'request-id', reply.requestId, ...headers], body);
 }
 
 /** `GET /v1/models`, in the Messages API's shape. The ids contain `claude`, since the client's discovery keeps no others. */
@@ -72,8 +77,7 @@ export function modelList(snapshot: Snapshot): {
   first_id: string | null;
   last_id: string | null;
 } {
-  const names = [...snapshot.profiles.values()].filter((profile) => !profile.unusable).map((profile) => profile.name);
-  const rows = [...names, ...snapshot.aliases.keys()].map((name) => modelRow(name));
+  const rows = offeredNames(snapshot).map((name) => modelRow(name));
   return { data: rows, has_more: false, first_id: rows[0]?.id ?? null, last_id: rows.at(-1)?.id ?? null };
 }
 

@@ -137,7 +137,8 @@ describe('an answer is not kept', () => {
     });
     const url = `${urlOf(open('one'))}/v1/messages/count_tokens`;
     for (let i = 0; i < 2; i++) await post(url, { ...REQUEST, stream: undefined }, { 'x-midswap-cache': 'on' });
-    expect(upstream.requests).toHaveLength(2);
+    // Counts are kept elsewhere, and for a moment only.
+    expect(upstream.requests).toHaveLength(1);
     expect(gateway.cacheStats.stored).toBe(0);
   });
 
