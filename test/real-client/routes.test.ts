@@ -47,6 +47,9 @@ it('a prompt with @, a subagent, the background and a compaction each go their o
   await until('the child has answered', () => child.turns().length > 0);
   expect(child.turns().every((turn) => turn.raw.includes('play:child'))).toBe(true);
   await until('the background has been asked', () => small.turns().length > 0);
+  // Only then is it the next prompt's turn: until here requests of this one may still come.
+  await terminal.waitFor('the child is back');
+  await terminal.idle(500);
 
   const before = main.turns().length;
   await submit('@asked what do you say?', asked);
