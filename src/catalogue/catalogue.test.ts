@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FAMILY_SLOTS } from '../core/slot.ts';
 import type { Quirks } from '../core/target.ts';
-import { CLAUDE_SLOT_MODELS, claudeModelFor, familyOf, plainModelName } from './claude.ts';
+import { CLAUDE_MODEL_QUIRKS, CLAUDE_SLOT_MODELS, claudeModelFor, familyOf, plainModelName } from './claude.ts';
 import { knownModels, modelData, modelPrice, modelRecord, SHIPPED_MODELS } from './models.ts';
 import { type CatalogueEntry, endpointsIn, modelQuirksOf, regionOfVariable, remote } from './provider.ts';
 import { catalogueOf, findProvider, PROVIDERS } from './providers.ts';
@@ -93,6 +93,26 @@ describe('every entry of the catalogue', () => {
         expect(Object.keys(quirks).filter((key) => key !== 'chat' && key !== 'messages')).toEqual([]);
       }
     }
+  });
+});
+
+describe('models of Claude', () => {
+  const quirksOf = (model: string) => {
+    const entry = findProvider('anthropic');
+    return mergeQuirks(DEFAULT_QUIRKS, entry?.quirks, entry && modelQuirksOf(entry, model)).messages;
+  };
+
+  it('have the kind of thinking that their generation knows', () => {
+    const kinds = (model: string) => [quirksOf(model).adaptiveThinking, quirksOf(model).enabledThinking];
+    expect(kinds('claude-haiku-4-5')).toEqual([false, true]);
+    expect(kinds('claude-opus-4-5')).toEqual([false, true]);
+    expect(kinds('claude-opus-4-6')).toEqual([true, true]);
+    expect(kinds('claude-opus-4-7')).toEqual([true, false]);
+    expect([quirksOf('claude-haiku-4-5').effort, quirksOf('claude-opus-4-5').effort]).toEqual(['no', 'yes']);
+  });
+
+  it('with quirks are models that are known', () => {
+    expect(knownModels('anthropic')).toEqual(expect.arrayContaining(Object.keys(CLAUDE_MODEL_QUIRKS)));
   });
 });
 

@@ -1,4 +1,5 @@
 import { FAMILY_SLOTS, type Slot } from '../core/slot.ts';
+import type { PartialQuirks } from './quirks.ts';
 
 export type FamilySlot = (typeof FAMILY_SLOTS)[number];
 
@@ -46,3 +47,37 @@ export function claudeModelFor(slot: Slot | undefined): string {
 function isFamily(text: string): text is FamilySlot {
   return (FAMILY_SLOTS as readonly string[]).includes(text);
 }
+
+const BUDGET: PartialQuirks = { messages: { adaptiveThinking: false } };
+const BUDGET_WITHOUT_EFFORT: PartialQuirks = { messages: { adaptiveThinking: false, effort: 'no' } };
+const ADAPTIVE: PartialQuirks = { messages: { enabledThinking: false } };
+
+/**
+ * Thinking before Claude 4.6 has a budget, from 4.7 on only the adaptive kind, and of the older ones Opus 4.5 alone knows
+ * an effort. Counts where a configuration sends another model than the client asked for: the client knows its own.
+ * Source: platform.claude.com/docs, adaptive thinking and effort.
+ */
+export const CLAUDE_MODEL_QUIRKS: Readonly<Record<string, PartialQuirks>> = Object.fromEntries([
+  ...['claude-opus-4-5', 'claude-opus-4-5-20251101'].map((name) => [name, BUDGET] as const),
+  ...[
+    'claude-haiku-4-5',
+    'claude-haiku-4-5-20251001',
+    'claude-sonnet-4-5',
+    'claude-sonnet-4-5-20250929',
+    'claude-opus-4-1',
+    'claude-opus-4-1-20250805',
+    'claude-opus-4-0',
+    'claude-opus-4-20250514',
+    'claude-sonnet-4-0',
+    'claude-sonnet-4-20250514',
+    'claude-3-7-sonnet',
+    'claude-3-7-sonnet-20250219',
+    'claude-3-5-sonnet',
+    'claude-3-5-sonnet-20241022',
+    'claude-3-5-haiku',
+    'claude-3-5-haiku-20241022',
+  ].map((name) => [name, BUDGET_WITHOUT_EFFORT] as const),
+  ...['claude-opus-4-7', 'claude-opus-4-8', 'claude-opus-5', 'claude-mythos-5', 'claude-fable-5'].map(
+    (name) => [name, ADAPTIVE] as const,
+  ),
+]);

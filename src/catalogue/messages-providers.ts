@@ -1,3 +1,4 @@
+import { CLAUDE_MODEL_QUIRKS } from './claude.ts';
 import { type CatalogueEntry, remote } from './provider.ts';
 import type { PartialQuirks } from './quirks.ts';
 
@@ -42,6 +43,7 @@ export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
         countTokens: true,
       },
     },
+    modelQuirks: CLAUDE_MODEL_QUIRKS,
     docs: 'https://docs.claude.com/en/api/messages',
   },
   {

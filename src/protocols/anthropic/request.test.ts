@@ -134,6 +134,17 @@ describe('a request to Anthropic', () => {
     expect(request.thinking).toEqual({ type: 'enabled', budget_tokens: 7999 });
     expect(encode({ thinking: { type: 'adaptive' }, max_tokens: 1000 }, target).request).not.toHaveProperty('thinking');
   });
+
+  it('for a model that is declared not to know effort has none', () => {
+    const target = genuine({ model: 'old' });
+    const { quirks } = target;
+    const messages = { ...quirks.messages, adaptiveThinking: false, effort: 'no' } as const;
+    const old = { ...target, quirks: { ...quirks, messages } };
+    const config = { effort: 'high', format: { type: 'json_schema', schema: {} } };
+    const { request } = encode({ thinking: { type: 'adaptive' }, output_config: config, max_tokens: 32_000 }, old);
+    expect(request.thinking).toEqual({ type: 'enabled', budget_tokens: 16_000 });
+    expect(request.output_config).toEqual({ format: config.format });
+  });
 });
 
 describe('a request to a third party', () => {

@@ -4,7 +4,7 @@ import type { EncodedRequest, ProtocolContext } from '../protocol.ts';
 import { RequestDraft } from './draft.ts';
 import { genuineHeaders, thirdPartyHeaders } from './headers.ts';
 import { repairHistory } from './history.ts';
-import { applyThinkingChoice, fitThinking } from './thinking-param.ts';
+import { applyThinkingChoice, fitEffort, fitThinking } from './thinking-param.ts';
 import { dropBlankStops, fitThirdParty } from './third-party.ts';
 
 /**
@@ -21,6 +21,7 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
   repairHistory(draft, target, context);
   dropBlankStops(draft);
   if (!anthropicGenuine) fitThirdParty(draft, target);
+  else if (target.quirks.messages.effort !== 'yes') fitEffort(draft, target);
   if (target.model !== undefined && target.model !== env.model) draft.set('model', target.model);
   return {
     path: anthropicGenuine ? env.path : withoutQuery(env.path),
