@@ -186,6 +186,7 @@ export class EventTranslator {
       case 'signature_delta':
         return this.#signature(text(delta.signature));
       case 'input_json_delta':
+        if (typeof delta.partial_json !== 'string') return;
         if (open?.kind === 'raw') return this.#writer.rawDelta(delta);
         if (open?.kind !== 'tool') throw new WriterMisuse('arguments without a tool call');
         open.input = undefined;

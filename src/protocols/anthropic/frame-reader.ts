@@ -5,6 +5,7 @@ import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { canBeUnique, honestStopReason, isLegalCallId, type Resume } from './message-writer.ts';
 import { isBrokenOff, knownStopReason } from './stop-reason.ts';
+import { countsOf, isCounted } from './usage.ts';
 
 /** What becomes of a frame: on as it is, something else in its place, nothing, this and the rest through the writer, or
  * the end of it all. */
@@ -227,7 +228,7 @@ export class FrameReader {
         content: [],
         stop_reason: null,
         stop_sequence: null,
-        usage: { ...counts, ...withoutNulls(usage) },
+        usage: { ...counts, ...countsOf(usage) },
       },
     });
   }
@@ -256,8 +257,9 @@ export class FrameReader {
     );
     if ((kind !== 'text' && kind !== 'thinking') || block.text || block.thinking) this.hasContent = true;
     if (kind === 'tool') this.#nameCall(event, block);
-    else if (kind === 'thinking' && !this.#answer.genuine && typeof block.signature !== 'string') {
-      this.#replace('content_block_start', { ...event, content_block: { ...block, signature: '' } });
+    else if (!this.#answer.genuine) {
+      const whole = withItsFields(block, kind);
+      if (whole !== block) this.#replace('content_block_start', { ...event, content_block: whole });
     }
   }
 
@@ -279,7 +281,8 @@ export class FrameReader {
     }
     this.hasContent = true;
     if (this.#answer.genuine) return;
-    if (open === undefined || event.index !== open.index) this.verdict = 'repair';
+    if (delta !== event.delta) this.verdict = 'drop';
+    else if (open === undefined || event.index !== open.index) this.verdict = 'repair';
     else this.verdict = verdictOn(delta, open.kind);
   }
 
@@ -310,12 +313,12 @@ export class FrameReader {
     const reason = this.#stopReason ?? (hasTools ? 'tool_use' : null);
     this.#completed ||= reason !== null;
     const counted = typeof fields(usage).output_tokens === 'number';
-    const isUsable = delta === event.delta && counted && usage === event.usage && !hasNulls(usage);
-    if (reason === (delta.stop_reason ?? null) && isUsable) return;
+    const isUsable = delta === event.delta && counted && usage === event.usage && isCounted(usage);
+    if (reason === delta.stop_reason && isUsable) return;
     this.#replace('message_delta', {
       ...event,
       delta: { ...delta, stop_reason: reason, stop_sequence: delta.stop_sequence ?? null },
-      usage: { output_tokens: this.#answer.usage.outputTokens ?? 0, ...withoutNulls(usage) },
+      usage: { output_tokens: this.#answer.usage.outputTokens ?? 0, ...countsOf(usage) },
     });
   }
 
@@ -368,6 +371,13 @@ function isUsableCall({ name, input }: Fields): boolean {
   return typeof name === 'string' && name !== '' && empty;
 }
 
+/** The block with the fields that the client appends to. */
+function withItsFields(block: Fields, kind: Kind): Fields {
+  const names = kind === 'text' ? ['text'] : kind === 'thinking' ? ['thinking', 'signature'] : [];
+  const missing = names.filter((name) => typeof block[name] !== 'string');
+  return missing.length === 0 ? block : { ...block, ...Object.fromEntries(missing.map((name) => [name, ''])) };
+}
+
 /** The event with another name of the model and not another byte changed. */
 function withModel(data: Buffer, name: unknown, model: string): Buffer {
   const said = Buffer.from(`"model":${JSON.stringify(name)}`);
@@ -407,14 +417,6 @@ function isInsideOfString(bytes: Buffer, from: number, to: number): boolean {
     } else if (!ESCAPABLE.includes(bytes[at] as number)) return false;
   }
   return true;
-}
-
-function hasNulls(usage: unknown): boolean {
-  return Object.values(fields(usage)).includes(null);
-}
-
-function withoutNulls(usage: unknown): Fields {
-  return Object.fromEntries(Object.entries(fields(usage)).filter(([, value]) => value !== null && value !== undefined));
 }
 
 function parsed(data: Buffer): Fields | undefined {

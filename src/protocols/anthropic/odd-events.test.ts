@@ -119,10 +119,35 @@ describe.each(WRITINGS)('a stream of a third party%s', (_name, write) => {
   });
 
   it('counts only in numbers', () => {
-    const nulls = { input_tokens: null, cache_read_input_tokens: null, output_tokens: 9 };
+    const nulls = { input_tokens: null, cache_read_input_tokens: 'x', output_tokens: 9 };
     const { bytes } = run([...whole.slice(0, 4), finish('end_turn', nulls), stop].map(write));
     expect(checkMessages(bytes).usage).toMatchObject({ input_tokens: 5, output_tokens: 9 });
-    expect(bytes.toString()).not.toMatch(/_tokens":null/);
+    expect(bytes.toString()).not.toMatch(/_tokens":(?:null|")/);
+    const words = run([...whole.slice(0, 4), finish('end_turn', { output_tokens: 'x' }), stop].map(write));
+    expect(checkMessages(words.bytes)).toMatchObject({ problems: [], usage: { output_tokens: 1 } });
+  });
+
+  it('has every field that the client reads, and nothing in the place of an object or a text', () => {
+    const nothing = delta(0, {}).replace('"delta":{}', '"delta":null');
+    const { shown, bytes } = blocks(
+      [
+        start(),
+        open(0, { type: 'thinking', thinking: null, signature: 'S' }),
+        nothing,
+        think(0, 'hm'),
+        close(0),
+        open(1, { type: 'text', text: null }),
+        say(1, 'x'),
+        close(1),
+        open(2, { type: 'vendor_block' }),
+        nothing.replace('"index":0', '"index":2'),
+        delta(2, { type: 'input_json_delta', partial_json: null }),
+        close(2),
+        ...END,
+      ].map(write),
+    );
+    expect(shown).toEqual(['thinking:hm', 'text:x', 'vendor_block:']);
+    expect(bytes.toString()).not.toMatch(/"(?:thinking|text|delta|partial_json)":null/);
   });
 
   it('tells its end although the object that holds it is missing', () => {
@@ -171,10 +196,20 @@ describe('a whole message of a third party', () => {
 
   it('loses calls without a name and what is no block', () => {
     const nameless = { type: 'tool_use', id: 'a', name: '', input: {} };
-    const content = [null, 'hi', { type: 'text', text: null }, nameless, { type: 'text', text: 'x' }];
+    const thinking = { type: 'thinking', thinking: null };
+    const content = [
+      null,
+      'hi',
+      { type: 'text', text: null },
+      { type: 7 },
+      nameless,
+      thinking,
+      { type: 'text', text: 'x' },
+    ];
     expect(told(content)).toMatchObject({
       content: [
         { type: 'text', text: 'hi' },
+        { type: 'thinking', thinking: '', signature: '' },
         { type: 'text', text: 'x' },
       ],
       stop_reason: 'end_turn',

@@ -39,3 +39,21 @@ export function usageExtra(reported: unknown): Record<string, unknown> {
   if (typeof reported !== 'object' || reported === null) return {};
   return Object.fromEntries(Object.entries(reported).filter(([name]) => !COUNTS.has(name)));
 }
+
+/** Every count of a `usage` object is a number, and nothing in it is empty. */
+export function isCounted(usage: unknown): boolean {
+  return entriesOf(usage).every(isCount);
+}
+
+/** The `usage` object without what is no count. */
+export function countsOf(usage: unknown): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(entriesOf(usage).filter(isCount));
+}
+
+function entriesOf(usage: unknown): [string, unknown][] {
+  return typeof usage === 'object' && usage !== null ? Object.entries(usage) : [];
+}
+
+function isCount([name, value]: [string, unknown]): boolean {
+  return name.endsWith('_tokens') ? typeof value === 'number' : value !== null && value !== undefined;
+}

@@ -10,6 +10,7 @@ import { contentOf, EventTranslator } from './event-translator.ts';
 import { MessageCollector } from './message-collector.ts';
 import { canBeUnique, honestStopReason, isLegalCallId } from './message-writer.ts';
 import { isBrokenOff, knownStopReason } from './stop-reason.ts';
+import { countsOf } from './usage.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 export type WholeAnswer = { readonly body: Buffer; readonly usage: Usage } | { readonly fault: UpstreamFault };
@@ -82,8 +83,9 @@ function completed(message: Fields, usage: unknown, answer: Answer): Fields {
   const { mintId } = answer.context;
   const ids = new Set<string>();
   const content = contentOf(message).flatMap((block): Fields[] => {
-    if (block.type === 'thinking' && typeof block.signature !== 'string') return [{ ...block, signature: '' }];
-    if (block.type === 'text' && typeof block.text !== 'string') return [];
+    if (typeof block.type !== 'string' || (block.type === 'text' && typeof block.text !== 'string')) return [];
+    if (block.type === 'thinking')
+      return [{ ...block, thinking: textOf(block.thinking), signature: textOf(block.signature) }];
     if (block.type !== 'tool_use') return [block];
     if (typeof block.name !== 'string' || block.name.trim() === '') return [];
     let id = typeof block.id === 'string' ? block.id : '';
@@ -92,8 +94,6 @@ function completed(message: Fields, usage: unknown, answer: Answer): Fields {
     return [{ ...block, id, input: inputOf(block.input) }];
   });
   const reason = typeof message.stop_reason === 'string' ? knownStopReason(message.stop_reason) : 'end_turn';
-  const counts = (typeof usage === 'object' && usage !== null ? usage : {}) as Fields;
-  const said = Object.entries(counts).filter(([, value]) => value !== null);
   return {
     ...message,
     id: typeof message.id === 'string' && canBeUnique(message.id) ? message.id : mintId('msg'),
@@ -103,8 +103,12 @@ function completed(message: Fields, usage: unknown, answer: Answer): Fields {
     content,
     stop_reason: honestStopReason(reason, ids.size > 0),
     stop_sequence: message.stop_sequence ?? null,
-    usage: { input_tokens: 0, output_tokens: 0, ...Object.fromEntries(said) },
+    usage: { input_tokens: 0, output_tokens: 0, ...countsOf(usage) },
   };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** The input of a call is an object, also from endpoints that give the model's text. */
