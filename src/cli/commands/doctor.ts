@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import { discover } from '../../control/discovery.ts';
+import { type Discovery, discover, type FoundSession } from '../../control/discovery.ts';
+import { describeRestingKey } from '../../control/wording.ts';
 import { asMidswapError } from '../../core/errors.ts';
+import { isSlot } from '../../core/slot.ts';
 import type { App, ClientLogin, Configuration } from '../app.ts';
 import { type ClientSettings, readClientSettings, removeSavedModel } from '../client-settings.ts';
 import type { Output } from '../output.ts';
@@ -24,7 +26,7 @@ export async function doctor(app: App, out: Output, fix: boolean): Promise<numbe
     await attempt('claude', () => checkClient(app)),
     ...(await checkConfiguration(app)),
     ...checkClientSettings(settings),
-    await attempt('gateways', () => checkGateways(app)),
+    ...(await checkGateways(app)),
   ].filter((finding) => finding !== undefined);
   if (out.json) out.data(findings);
   else for (const finding of findings) print(out, finding);
@@ -53,9 +55,13 @@ async function attempt(check: string, look: () => Promise<Finding>): Promise<Fin
   try {
     return await look();
   } catch (thrown) {
-    const { message, hint } = asMidswapError(thrown);
-    return { check, state: 'fault', detail: message, ...(hint !== undefined && { hint }) };
+    return faultOf(check, thrown);
   }
+}
+
+function faultOf(check: string, thrown: unknown): Finding {
+  const { message, hint } = asMidswapError(thrown);
+  return { check, state: 'fault', detail: message, ...(hint !== undefined && { hint }) };
 }
 
 async function checkClient(app: App): Promise<Finding> {
@@ -68,8 +74,7 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
   try {
     configuration = await app.configuration();
   } catch (thrown) {
-    const { message, hint } = asMidswapError(thrown);
-    return [{ check: 'configuration', state: 'fault', detail: message, ...(hint !== undefined && { hint }) }];
+    return [faultOf('configuration', thrown)];
   }
   const { file, snapshot, warnings } = configuration;
   const login = await app.clientLogin();
@@ -107,7 +112,25 @@ async function checkConfiguration(app: App): Promise<Finding[]> {
             detail: `${defaultProfile.name}: ${defaultProfile.unusable}`,
           } as const,
         ]),
+    ...checkRoutes(configuration),
   ];
+}
+
+/** A route that leads to a place without a key fails every request that it matches. */
+function checkRoutes({ snapshot, resolve }: Configuration): Finding[] {
+  const { subagents, longContext, webSearch, ...plain } = snapshot.routing;
+  const classes = Object.entries({ ...plain, web_search: webSearch, 'long_context.target': longContext?.target });
+  const routes = [...classes, ...[...subagents].map(([agent, to]) => [`subagents.${agent}`, to] as const)];
+  return routes.flatMap(([name, reference]): Finding[] => {
+    if (reference === undefined || isSlot(reference.toLowerCase())) return [];
+    try {
+      resolve(reference);
+      return [];
+    } catch (thrown) {
+      const detail = `routing.${name}: such requests will fail: ${asMidswapError(thrown).message}`;
+      return [{ check: 'routes', state: 'warning', detail }];
+    }
+  });
 }
 
 /** The client's own login is missed only by who wants to use it. */
@@ -148,12 +171,31 @@ function checkClientSettings(settings: ClientSettings): Finding[] {
   return findings;
 }
 
-async function checkGateways(app: App): Promise<Finding> {
-  const { gateways, sessions, problems } = await discover(app.stateDir());
+async function checkGateways(app: App): Promise<Finding[]> {
+  let found: Discovery;
+  try {
+    found = await discover(app.stateDir());
+  } catch (thrown) {
+    return [faultOf('gateways', thrown)];
+  }
+  const { gateways, sessions, problems } = found;
   const detail = `${gateways.length} running, ${sessions.length} sessions`;
-  if (problems.length === 0) return { check: 'gateways', state: 'ok', detail };
-  const reasons = problems.map(({ file, reason }) => `${file}: ${reason}`).join('; ');
-  return { check: 'gateways', state: 'warning', detail: `${detail}; ${reasons}` };
+  const reasons = problems.map(({ file, reason }) => `; ${file}: ${reason}`).join('');
+  return [
+    { check: 'gateways', state: problems.length === 0 ? 'ok' : 'warning', detail: detail + reasons },
+    ...restingKeys(sessions),
+  ];
+}
+
+/** Keys that the running gateways do not use at the moment. All sessions of a gateway share its keys. */
+function restingKeys(sessions: readonly FoundSession[]): Finding[] {
+  const byGateway = new Map(sessions.map(({ info }) => [info.gateway, info]));
+  return [...byGateway.values()].flatMap(({ restingKeys, port }) =>
+    restingKeys.map((key): Finding => {
+      const where = byGateway.size > 1 ? `, at the gateway on port ${port}` : '';
+      return { check: 'key', state: 'warning', detail: `${describeRestingKey(key, Date.now())}${where}` };
+    }),
+  );
 }
 
 async function offerRemoval(app: App, out: Output, settings: ClientSettings, fix: boolean): Promise<void> {
