@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { until } from '../../test/support/until.ts';
 import type { Inbound, Outbound } from './inbound.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ListenerOptions, type ListenerTimes } from './listener.ts';
 
 const LIMITS = { maxBytes: 1 << 20, idleMs: 5_000 };
 
@@ -16,14 +16,15 @@ async function echo(req: Inbound, out: Outbound): Promise<void> {
   out.end();
 }
 
-async function listen(handle: (req: Inbound, out: Outbound) => void): Promise<number> {
-  const listener = new Listener({
+async function listen(handle: (req: Inbound, out: Outbound) => void, times?: ListenerTimes): Promise<number> {
+  const options: ListenerOptions = {
     handle,
     isMounted: (url) => url.startsWith('/mounted/'),
     handleHttp: (req, res) => void res.end(`mounted ${req.url}`),
     onBroken: (_error, socket) =>
       void socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'),
-  });
+  };
+  const listener = new Listener(options, times);
   onTestFinished(() => listener.close());
   return (await listener.listen('127.0.0.1', 0)).port;
 }
@@ -222,6 +223,39 @@ describe('a plain connection', () => {
     socket.resume();
     await until('all of it', () => received > 20_000_000, 5_000);
     socket.destroy();
+  });
+
+  it('is closed when it says nothing for too long, whichever way it went, and not while it waits for an answer', async () => {
+    const slow: Outbound[] = [];
+    const port = await listen(
+      (req, out) => {
+        if (req.url === '/slow') slow.push(out);
+        else void echo(req, out);
+      },
+      { headMs: 150, keepAliveMs: 150, sweepMs: 20 },
+    );
+    const lives = new Map<string, number>();
+    const open = (name: string, ...pieces: string[]) => {
+      const socket = net.connect({ port, host: '127.0.0.1' });
+      onTestFinished(() => void socket.destroy());
+      const begun = performance.now();
+      for (const piece of pieces) socket.write(piece);
+      socket.resume();
+      socket.on('error', () => {});
+      socket.on('close', () => lives.set(name, performance.now() - begun));
+    };
+    open('nothing said');
+    open('half a head', 'POST / HTTP/1.1\r\nho');
+    open('a request', POST('x'));
+    open('a request of the other way', 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n');
+    open('a long answer', POST('x', '/slow'));
+    await until('all but one are closed', () => lives.size === 4, 2_000);
+    expect(Math.min(...lives.values())).toBeGreaterThan(100);
+    await sleep(200);
+    expect([...lives.keys()]).not.toContain('a long answer');
+    slow[0]?.head(200, []);
+    slow[0]?.end([Buffer.from('at last')]);
+    await until('the last one too', () => lives.size === 5, 2_000);
   });
 
   it('cannot be made to send a header that ends its line', async () => {

@@ -6,11 +6,19 @@ import type { Inbound, Outbound } from './inbound.ts';
 import { lateHttp } from './late-builtins.ts';
 import { PlainConnection } from './plain-connection.ts';
 
-/** A head whose first bytes are there has to be whole within this time. */
-const HEAD_TIMEOUT_MS = 20_000;
-const KEEP_ALIVE_S = 65;
-const SWEEP_MS = 5_000;
 const MAX_HEAD_BYTES = 64 << 10;
+
+/** How long connections wait, milliseconds. */
+export interface ListenerTimes {
+  /** A head whose first bytes are there has to be whole within this time. */
+  readonly headMs: number;
+  /** An idle connection is kept for so long. */
+  readonly keepAliveMs: number;
+  /** The two are looked at so often. */
+  readonly sweepMs: number;
+}
+
+const TIMES: ListenerTimes = { headMs: 20_000, keepAliveMs: 65_000, sweepMs: 5_000 };
 
 export interface ListenerOptions {
   /** Answers a request, whichever way it came. */
@@ -27,6 +35,7 @@ export interface ListenerOptions {
 export class Listener {
   readonly #server: net.Server;
   readonly #options: ListenerOptions;
+  readonly #times: ListenerTimes;
   /** Connections that have not left the plain way. */
   readonly #plain = new Map<Socket, PlainConnection>();
   /** The others, with the time until when they wait for a request; `undefined` while they have one. */
@@ -34,8 +43,9 @@ export class Listener {
   #http: HttpServer | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(options: ListenerOptions) {
+  constructor(options: ListenerOptions, times: ListenerTimes = TIMES) {
     this.#options = options;
+    this.#times = times;
     this.#server = net.createServer({ noDelay: true }, (socket) => this.#connected(socket));
   }
 
@@ -44,7 +54,7 @@ export class Listener {
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
       this.#server.listen(port, host, () => {
-        this.#sweep = setInterval(() => this.#closeIdle(Date.now()), SWEEP_MS).unref();
+        this.#sweep = setInterval(() => this.#closeIdle(performance.now()), this.#times.sweepMs).unref();
         const address = this.#server.address();
         resolve({ host, port: typeof address === 'object' && address ? address.port : port });
       });
@@ -63,7 +73,7 @@ export class Listener {
   #connected(socket: Socket): void {
     const { handle, isMounted } = this.#options;
     const connection = new PlainConnection(socket, {
-      keepAliveS: KEEP_ALIVE_S,
+      keepAliveS: Math.floor(this.#times.keepAliveMs / 1000),
       serves: (url) => !isMounted(url),
       handle,
       handOver: () => this.#toHttp(socket),
@@ -74,7 +84,7 @@ export class Listener {
 
   #toHttp(socket: Socket): void {
     this.#plain.delete(socket);
-    this.#others.set(socket, Date.now() + HEAD_TIMEOUT_MS);
+    this.#others.set(socket, performance.now() + this.#times.headMs);
     socket.once('close', () => this.#others.delete(socket));
     this.#http ??= this.#createHttp();
     this.#http.emit('connection', socket);
@@ -83,10 +93,10 @@ export class Listener {
   /** Never listens itself. */
   #createHttp(): HttpServer {
     const server = lateHttp().createServer(
-      { noDelay: true, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES },
+      { noDelay: true, headersTimeout: this.#times.headMs, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES },
       (req, res) => this.#http1(req, res),
     );
-    server.keepAliveTimeout = KEEP_ALIVE_S * 1000;
+    server.keepAliveTimeout = this.#times.keepAliveMs;
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#options.onBroken(error, socket));
     return server;
   }
@@ -95,7 +105,7 @@ export class Listener {
     const { socket } = req;
     this.#others.set(socket, undefined);
     res.once('close', () => {
-      if (this.#others.has(socket)) this.#others.set(socket, Date.now() + KEEP_ALIVE_S * 1000);
+      if (this.#others.has(socket)) this.#others.set(socket, performance.now() + this.#times.keepAliveMs);
     });
     const { handle, handleHttp, isMounted } = this.#options;
     if (isMounted(req.url ?? '')) handleHttp(req, res);
@@ -105,7 +115,7 @@ export class Listener {
   /** `node:http` watches connections of its own server only; these are this one's. */
   #closeIdle(nowMs: number): void {
     for (const [socket, { idleSinceMs }] of this.#plain) {
-      if (idleSinceMs !== undefined && nowMs - idleSinceMs > KEEP_ALIVE_S * 1000) socket.destroy();
+      if (idleSinceMs !== undefined && nowMs - idleSinceMs > this.#times.keepAliveMs) socket.destroy();
     }
     for (const [socket, untilMs] of this.#others) {
       if (untilMs !== undefined && nowMs > untilMs) socket.destroy();

@@ -33,7 +33,7 @@ export class PlainConnection {
   #reply: PlainReply | undefined;
   /** Came before the answer to the request before it was over. */
   #ahead: Buffer[] = [];
-  #idleSinceMs = Date.now();
+  #idleSinceMs = performance.now();
   #over = false;
   readonly #onData = (chunk: Buffer) => this.#receive(chunk);
 
@@ -46,7 +46,7 @@ export class PlainConnection {
     socket.on('close', () => this.#closed());
   }
 
-  /** Since when it waits for a request, milliseconds since the epoch; `undefined` while it has one. */
+  /** Since when it waits for a request, monotonic milliseconds; `undefined` while it has one. */
   get idleSinceMs(): number | undefined {
     return this.#reply ? undefined : this.#idleSinceMs;
   }
@@ -86,7 +86,7 @@ export class PlainConnection {
     const whole = this.#request?.complete === true;
     this.#request = undefined;
     this.#reply = undefined;
-    this.#idleSinceMs = Date.now();
+    this.#idleSinceMs = performance.now();
     if (!keep || !whole) return this.#linger();
     if (this.#ahead.length === 0) return;
     const next = this.#ahead.length === 1 ? (this.#ahead[0] as Buffer) : Buffer.concat(this.#ahead);
