@@ -278,7 +278,7 @@ async function serve(wiring: Wiring, { out, host, port, config }: ServeOptions):
   for (const warning of configuration.warnings) out.note(`midswap: ${warning}`);
   const resolve = await resolver();
   const { reference } = resolve(configuration.snapshot, settings.defaultProfile ?? '');
-  const hosted = await startGateway(wiring, configuration, host ?? settings.host, port ?? settings.port);
+  const hosted = await startGateway(wiring, configuration, host ?? settings.host, port ?? settings.port, true);
   const session = hosted.openSession({ reference, dynamic: true, cwd: wiring.machine.cwd, label: reference });
   const ended = endOfService();
   onFault = (thrown) => out.note(errorLine(thrown));
@@ -321,6 +321,7 @@ async function startGateway(
   configuration: OpenConfiguration,
   host: string,
   port: number,
+  served = false,
 ): Promise<HostedGateway> {
   const [{ hostGateway }, resolve] = await Promise.all([import('./control/host.ts'), resolver()]);
   let sandbox: ReturnType<typeof startSandbox> | undefined;
@@ -330,6 +331,7 @@ async function startGateway(
       resolve,
       stateDir: wiring.stateDir(),
       version: manifest.version,
+      served,
       sandboxOrigin: async () => {
         sandbox ??= startSandbox();
         return (await sandbox).origin;

@@ -109,6 +109,15 @@ export const COMMANDS: readonly Command[] = [
       }),
   },
   {
+    name: 'cache',
+    args: '[action]',
+    summary: 'what the running gateways keep of answers; clear forgets it',
+    options: [['--session <id>', 'of the gateway of this session only']],
+    examples: ['cache', 'cache clear', 'cache clear --session k3f9'],
+    run: async (app, out, [action], options) =>
+      (await import('./commands/cache.ts')).cache(app, out, action, text(options.session)),
+  },
+  {
     name: 'serve',
     summary: 'run the gateway on its own, in the foreground',
     options: [

@@ -12,7 +12,7 @@ import { removeRecord, writeRecord } from './registry.ts';
 import { createSessionControl, type ResolveReference } from './sessions.ts';
 
 export interface HostOptions
-  extends Pick<GatewayOptions, 'sandboxOrigin' | 'webAccess' | 'onInternalError' | 'onUpstreamFault'> {
+  extends Pick<GatewayOptions, 'served' | 'sandboxOrigin' | 'webAccess' | 'onInternalError' | 'onUpstreamFault'> {
   readonly snapshot: Snapshot;
   readonly resolve: ResolveReference;
   readonly stateDir: string;

@@ -1,4 +1,4 @@
-import type { DetourInfo, SessionInfo, SlotInfo, UseResult } from './contract.ts';
+import type { DetourInfo, RestingKey, SessionInfo, SlotInfo, UseResult } from './contract.ts';
 
 /** Sentences about sessions and switches, the same on the command line, in the client and on the status line. */
 
@@ -51,6 +51,17 @@ const STATES: Readonly<Record<string, string>> = {
   permission: 'refuses its key',
   model_missing: 'is not there',
 };
+
+/** Why a key is not used, and until when: `env:KEY_2 (openrouter) rests until 14:03:20`. */
+export function describeRestingKey({ provider, origin, state, restsForMs }: RestingKey, nowMs: number): string {
+  const key = `${origin} (${provider})`;
+  if (state === 'parked') return `${key} was refused and is not used until the configuration changes`;
+  const untilMs = nowMs + (restsForMs ?? 0);
+  const day = (restsForMs ?? 0) < DAY_MS ? '' : `${new Date(untilMs).toDateString().slice(0, 10)}, `;
+  return `${key} rests until ${day}${new Date(untilMs).toTimeString().slice(0, 8)}`;
+}
+
+const DAY_MS = 86_400_000;
 
 /** The slot to show where there is room for one: the one in use, or the one that the client begins with. */
 export function mainSlot({ slots, activeSlot }: Pick<SessionInfo, 'slots' | 'activeSlot'>): SlotInfo | undefined {

@@ -3,6 +3,7 @@ import type { Bus } from '../core/bus.ts';
 import type { UpstreamFault } from '../core/failure.ts';
 import type { MintId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import type { CacheStats } from '../policy/response-cache.ts';
 import type { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import type { Admission } from './admission.ts';
 import type { AnswerStore } from './cache.ts';
@@ -25,6 +26,8 @@ export interface Mount {
 export interface GatewayCore {
   readonly id: string;
   readonly version: string;
+  /** It serves clients of its own, not one launched session. */
+  readonly served: boolean;
   readonly snapshot: Snapshot;
   readonly bus: Bus;
   readonly sessions: SessionTable;
@@ -38,6 +41,9 @@ export interface GatewayCore {
   readonly answers: AnswerStore;
   readonly counts: CountCache;
   readonly webAccess: WebAccess;
+  /** The kept answers. */
+  readonly cacheStats: CacheStats;
+  clearCache(): number;
   readonly mintId: MintId;
   /** Whether the value is a secret of this gateway, and so not a login of the client's. */
   readonly isToken: (value: string) => boolean;

@@ -26,6 +26,8 @@ export interface GatewayOptions {
   readonly bus: Bus;
   readonly mounts: readonly Mount[];
   readonly version: string;
+  /** It serves clients of its own, not one launched session: they may look after what it keeps. */
+  readonly served?: boolean;
   /** Where the memory of conversations is kept; in memory only without it. */
   readonly stateDir?: string;
   /** Starts the built-in provider on first use and gives its origin: `http://127.0.0.1:41234`. */
@@ -80,12 +82,14 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly mintId: MintId = idMinter(pooledRandom((count) => randomBytes(count)));
   readonly isToken = (value: string) => this.sessions.bySecret(value.split(':', 1)[0] as string) !== undefined;
   #snapshot: Snapshot;
+  readonly served: boolean;
   readonly #options: GatewayOptions;
   readonly #server: GatewayServer;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.version = options.version;
+    this.served = options.served === true;
     this.bus = options.bus;
     this.mounts = options.mounts;
     this.webAccess = options.webAccess ?? {};

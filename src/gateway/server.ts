@@ -9,6 +9,7 @@ import { modelById, modelList } from './local.ts';
 import { Reply } from './reply.ts';
 import type { Session } from './session.ts';
 
+const CACHE_PATH = '/v1/admin/cache';
 const SESSION_PATH = /^\/s\/([A-Za-z0-9_-]{20,128})(\/.*)?$/;
 
 export interface GatewayServer {
@@ -99,6 +100,7 @@ export function createServer(gateway: GatewayCore): GatewayServer {
       if (req.method !== 'GET') throw notAllowed(req, 'GET');
       return models(path, out);
     }
+    if (gateway.served && path === CACHE_PATH) return cache(req, out);
     throw new MidswapError('not_found', `there is nothing at ${req.method} ${path}`, {
       hint: 'see docs/architecture.md for the paths that are served',
     });
@@ -111,6 +113,13 @@ export function createServer(gateway: GatewayCore): GatewayServer {
     const model = modelById(gateway.snapshot, id);
     if (!model) throw new MidswapError('unknown_model', `model: ${id} is not known`);
     reply.sendJson(200, model);
+  }
+
+  /** As the control API tells it, for who has only a token of the data plane. */
+  function cache(req: Inbound, out: Outbound): void {
+    if (req.method !== 'GET' && req.method !== 'DELETE') throw notAllowed(req, 'GET, DELETE');
+    const answer = req.method === 'GET' ? gateway.cacheStats : { cleared: gateway.clearCache() };
+    new Reply(out, gateway.mintId('req')).sendJson(200, answer, ['cache-control', 'no-store']);
   }
 
   async function exchange(

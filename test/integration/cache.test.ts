@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { ProtocolId } from '../../src/core/target.ts';
-import { post } from '../support/http-client.ts';
+import { post, send } from '../support/http-client.ts';
 import { checkMessages } from '../support/messages-grammar.ts';
 import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
 import { startGateway, type TestGateway, type TestProvider } from '../support/test-gateway.ts';
@@ -223,4 +223,12 @@ describe('an answer of the place to move on to', () => {
     expect(kept.headers['x-midswap-cache']).toBe('hit');
     expect(kept.text).toContain('reply from two');
   });
+});
+
+it('a launched session cannot look after what its gateway keeps: its secret is known to the model', async () => {
+  const { gateway, open, urlOf, ask } = await start();
+  await ask();
+  for (const method of ['GET', 'DELETE'])
+    expect((await send(`${urlOf(open('one'))}/v1/admin/cache`, { method })).status).toBe(404);
+  expect(gateway.cacheStats.entries).toBe(1);
 });

@@ -2,14 +2,13 @@ import { callControl, followControl } from '../../control/client.ts';
 import {
   type ControlEvent,
   type FailureInfo,
-  type RestingKey,
   SESSION_VARIABLE,
   type SessionInfo,
   type StopResult,
   type UseResult,
 } from '../../control/contract.ts';
 import { defaultSession, discover, type FoundSession, pickSession } from '../../control/discovery.ts';
-import { describeDetour, describeSwitch, describeTokens, mainSlot } from '../../control/wording.ts';
+import { describeDetour, describeRestingKey, describeSwitch, describeTokens, mainSlot } from '../../control/wording.ts';
 import { MidswapError } from '../../core/errors.ts';
 import type { App } from '../app.ts';
 import { describeDuration, errorLine, type Output } from '../output.ts';
@@ -122,7 +121,7 @@ function show(out: Output, { info }: FoundSession): number {
   if (info.waiting !== null) facts.push(['waits', `${info.waiting} at the next compaction`]);
   if (info.untilMs !== null) facts.push(['back at', time(info.untilMs)]);
   if (info.detour !== null) facts.push(['detour', out.paint('yellow', describeDetour(info.detour))]);
-  for (const key of info.restingKeys) facts.push(['key', out.paint('yellow', describeKey(key))]);
+  for (const key of info.restingKeys) facts.push(['key', out.paint('yellow', describeRestingKey(key, Date.now()))]);
   if (info.unusable !== null) facts.push(['unusable', out.paint('red', info.unusable)]);
   for (const [name, value] of facts) out.line(`${out.paint('dim', name.padEnd(14))}${value}`);
   if (info.failures.length > 0) out.line(`${out.paint('dim', 'last failures')}`);
@@ -147,11 +146,6 @@ function describeFailure({ atMs, provider, model, failure, status, message, answ
   const code = status === null ? '' : ` ${status}`;
   const went = answeredBy === null ? 'not answered' : `answered by ${answeredBy}`;
   return `${time(atMs)} ${provider}/${model} ${failure}${code}, ${went}${message === null ? '' : `: ${message}`}`;
-}
-
-function describeKey({ provider, origin, state, restsForMs }: RestingKey): string {
-  if (state === 'parked') return `${origin} (${provider}) failed authentication and is not used any more`;
-  return `${origin} (${provider}) rests for ${describeDuration(restsForMs ?? 0)}`;
 }
 
 async function switchOne(
