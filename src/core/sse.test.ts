@@ -49,6 +49,14 @@ describe('the event reader', () => {
     ]);
   });
 
+  it('takes a line that is called error for an event of that name', () => {
+    expect(read(['data: 1\n\nerror: {"code":500}\n\ndata: 2\n\n']).events).toEqual([
+      ['', '1'],
+      ['error', '{"code":500}'],
+      ['', '2'],
+    ]);
+  });
+
   it('joins several data lines, keeps further spaces, and takes the last event name', () => {
     expect(read(['event: x\nevent: y\ndata:  a \ndata\ndata: b\n\n']).events).toEqual([['y', ' a \n\nb']]);
   });

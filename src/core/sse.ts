@@ -105,18 +105,25 @@ export class SseReader {
       this.#dispatch();
       return;
     }
-    // The two fields that matter differ in their first byte; `id`, `retry` and unknown ones are ignored.
+    // `id`, `retry` and unknown fields are ignored.
     const first = bytes[start];
     if (first === COLON) {
       this.#handlers.comment?.();
     } else if (first === 0x64 && isField(bytes, start, end, 'data')) {
-      const value = bytes.subarray(valueStart(bytes, start + 4, end), end);
-      this.#data.push(value);
-      this.#dataBytes += value.length + 1;
-      if (this.#dataBytes > this.#maxBytes) throw new SseOverflow('an event is too long');
+      this.#addData(bytes.subarray(valueStart(bytes, start + 4, end), end));
     } else if (first === 0x65 && isField(bytes, start, end, 'event')) {
       this.#event = bytes.toString('utf8', valueStart(bytes, start + 5, end), end);
+    } else if (first === 0x65 && isField(bytes, start, end, 'error')) {
+      // Not in the standard, but how llama.cpp tells an error in some versions.
+      this.#event = 'error';
+      this.#addData(bytes.subarray(valueStart(bytes, start + 5, end), end));
     }
+  }
+
+  #addData(value: Buffer): void {
+    this.#data.push(value);
+    this.#dataBytes += value.length + 1;
+    if (this.#dataBytes > this.#maxBytes) throw new SseOverflow('an event is too long');
   }
 
   #dispatch(): void {

@@ -3,7 +3,7 @@ import type { Envelope } from '../../core/messages.ts';
 import { excerpt } from '../../core/redact.ts';
 import type { HeaderMap } from '../../core/retry-after.ts';
 import type { Target } from '../../core/target.ts';
-import { readErrorBody, readErrorValue, upstreamFault } from '../upstream-error.ts';
+import { readErrorBody, readErrorValue, tellsFault, upstreamFault } from '../upstream-error.ts';
 import { headOf } from './request-parts.ts';
 import { toolNames } from './tools.ts';
 import { isRecord } from './types.ts';
@@ -27,7 +27,7 @@ export function errorFault(
 
 /** The fault that a chunk or a whole answer of a 200 tells, in any of the envelopes; `undefined` when it tells none. */
 export function faultInside(answer: Record<string, unknown>, env: Envelope, target: Target): UpstreamFault | undefined {
-  const told = tellsFault(answer) ? answer : brokenChoice(answer.choices);
+  const told = tellsFault(answer) ? answer : (brokenVendor(answer.x_groq) ?? brokenChoice(answer.choices));
   if (told === undefined) return undefined;
   return withClientNames(upstreamFault(200, {}, readErrorValue(told), env, target), env, target);
 }
@@ -47,23 +47,6 @@ export function brokenFault(
   if (failure === 'overloaded')
     return { class: failure, status: 529, type: 'overloaded_error', message, upstreamStatus: 200 };
   return { class: failure, status: 502, type: 'api_error', message, upstreamStatus: 200 };
-}
-
-function tellsFault(answer: Record<string, unknown>): boolean {
-  const { error, choices, base_resp: base } = answer;
-  if (tellsSomething(error) || (isRecord(error) && !Array.isArray(choices))) return true;
-  if (answer.type === 'error' || answer.object === 'error') return true;
-  if (isRecord(base) && typeof base.status_code === 'number' && base.status_code !== 0) return true;
-  if (Array.isArray(choices)) return false;
-  if (answer.success === false || answer.detail !== undefined) return true;
-  const hasCode = answer.code !== undefined && answer.code !== null && answer.code !== 0 && answer.code !== 200;
-  return hasCode && (typeof answer.message === 'string' || typeof answer.msg === 'string');
-}
-
-/** Some serialisers write every field, also that of an error that did not happen. */
-function tellsSomething(error: unknown): boolean {
-  if (isRecord(error)) return Object.keys(error).length > 0;
-  return error !== undefined && error !== null && error !== false && error !== '';
 }
 
 function brokenChoice(choices: unknown): Record<string, unknown> | undefined {

@@ -152,6 +152,15 @@ describe('text and reasoning in a shape that nobody documents', () => {
     expect(fault).toMatchObject({ class: 'server_error' });
   });
 
+  it.each([
+    ['in the field of a vendor', `data: {"x_groq":{"id":"r","error":"over capacity"}}\n\n`, 'over capacity'],
+    ['in a line of its own', 'error: {"code":503,"message":"no slot is free"}\n\n', 'no slot is free'],
+  ])('is broken off by an error %s', (_where, error, words) => {
+    const { fault, bytes } = translate(`${sse([delta({ content: 'a' })], false)}${error}`);
+    expect(fault?.message).toContain(words);
+    expect(bytes).not.toContain('message_stop');
+  });
+
   it('is estimated where the upstream counts nothing but zeros', () => {
     const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
     const told = translate(sse([delta({ content: 'hello' }), delta({}, 'stop', { usage })])).usage;
