@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkValue } from './check-shape.ts';
 import { modelVariables, OVERRIDES, parseEnvFile } from './environment.ts';
-import { environmentLayer, flagLayer } from './override-layers.ts';
+import { environmentLayer, flagLayer, strayVariables } from './override-layers.ts';
 import { configShape } from './schema.ts';
 
 describe('a .env file', () => {
@@ -105,5 +105,21 @@ describe('the environment', () => {
       { variable: 'MODEL', slot: 'default', reference: 'glm:glm-5' },
       { variable: 'MODEL_HAIKU', slot: 'haiku', reference: 'a' },
     ]);
+  });
+});
+
+describe('a variable that sets nothing', () => {
+  it.each([
+    ['MIDSWAP_PROFLE', 'MIDSWAP_PROFILE'],
+    ['MIDSWAP_ALWAYS_DYNAMC', 'MIDSWAP_ALWAYS_DYNAMIC'],
+    ['MIDSWAP_MAX_BODY_BYTE', 'MIDSWAP_MAX_BODY_BYTES'],
+  ])('is told with the one that was meant: %s', (name, meant) => {
+    expect(strayVariables({ [name]: 'x' })).toEqual([`environment: ${name}: is not known; did you mean "${meant}"?`]);
+  });
+
+  it('is left alone where it is read elsewhere, or near nothing', () => {
+    const others = ['MIDSWAP_HOME', 'MIDSWAP_CLAUDE', 'MIDSWAP_SESSION', 'MIDSWAP_OF_MINE', 'MIDSWAP_', 'HOST'];
+    const known = OVERRIDES.map(({ variable }) => variable);
+    expect(strayVariables(Object.fromEntries([...others, ...known].map((name) => [name, 'x'])))).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ import {
   writtenPath,
 } from './layers.ts';
 import { modelTableFile, readModelTable } from './model-table.ts';
-import { environmentLayer, flagLayer, modelLayer } from './override-layers.ts';
+import { environmentLayer, flagLayer, modelLayer, strayVariables } from './override-layers.ts';
 import { type ConfigPaths, configPaths, type Machine } from './paths.ts';
 import { checkProject, PROJECT_LIMIT, projectCandidates } from './project.ts';
 import { parseSource, readRegularFile } from './read-source.ts';
@@ -86,7 +86,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const candidates = options.cwd === undefined ? [] : projectCandidates(options.cwd, options.home);
   const files = [file, paths.envFile, paths.secretsFile, modelTableFile(paths.stateDir), ...candidates];
   const signs = signsOf(files);
-  const warnings: string[] = [];
+  const warnings = strayVariables(options.env);
   const user = await userLayer(file, options);
   const environment = environmentLayer(options.env);
   const flags = flagLayer(options.flags ?? {});

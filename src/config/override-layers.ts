@@ -6,6 +6,10 @@ import type { Layer } from './layers.ts';
 import type { Env } from './paths.ts';
 import type { RawConfig, RawProfile } from './schema.ts';
 
+const PREFIX = 'MIDSWAP_';
+/** Endings of what is read elsewhere. */
+const OTHERS = ['HOME', 'CLAUDE', 'SESSION', 'TOKEN'];
+
 /** The profile that `MODEL`, `MODEL_OPUS` and the like describe. */
 export const ENVIRONMENT_PROFILE = 'environment';
 
@@ -22,6 +26,17 @@ export interface ModelLayerOptions {
 /** What `MIDSWAP_*` variables set. Throws `config_invalid` for a value of the wrong form. Blank ones are not set. */
 export function environmentLayer(env: Env): Layer {
   return overrideLayer('environment', ({ variable }) => [variable, env[variable]?.trim() || undefined]);
+}
+
+/** Variables that are near the name of one that sets something, one line each: what is mistyped would do nothing. */
+export function strayVariables(env: Env): string[] {
+  const endings = OVERRIDES.map(({ variable }) => variable.slice(PREFIX.length));
+  return Object.keys(env).flatMap((name) => {
+    const ending = name.slice(PREFIX.length);
+    if (!name.startsWith(PREFIX) || endings.includes(ending) || OTHERS.includes(ending)) return [];
+    const near = nearest(ending, endings);
+    return near === undefined ? [] : [`environment: ${name}: is not known; did you mean "${PREFIX}${near}"?`];
+  });
 }
 
 /** What the command line sets. Throws `config_invalid`. */
