@@ -161,6 +161,13 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
     example: "Invalid schema for function 'mcp__x': object schema missing properties",
   },
   {
+    class: 'timeout_first_byte',
+    says: /^1001\b.*time|(?:request|gateway|upstream) timed? ?out/i,
+    statuses: [200],
+    why: 'MiniMax tells its own time-out in a 200',
+    example: '1001 request timeout',
+  },
+  {
     class: 'overloaded',
     says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|high (?:traffic|demand)|^(?:1305|1312)\b/i,
     why: "the provider's capacity, whatever status it comes with",
@@ -198,11 +205,12 @@ export interface RecognisedFailure {
 /** What matters is said in the beginning; the rest of an error page only costs time. */
 const LOOKED_AT = 4000;
 
-/** Class of a failure by its wording, then by its status. `text`: code, type and message in one. */
-export function recogniseFailure(status: number, text: string): RecognisedFailure {
+/** Class of a failure by its wording, then by its status. `text`: code, type and message in one. `inside`: it came in a
+ * 200, and the status is one that it tells itself. */
+export function recogniseFailure(status: number, text: string, inside = false): RecognisedFailure {
   const words = text.slice(0, LOOKED_AT);
-  for (const pattern of FAILURE_PATTERNS) {
-    if (pattern.statuses !== undefined && !pattern.statuses.includes(status)) continue;
+  for (const { statuses, ...pattern } of FAILURE_PATTERNS) {
+    if (statuses !== undefined && !statuses.includes(status) && !(inside && statuses.includes(200))) continue;
     if (!pattern.says.test(words)) continue;
     return pattern.shouldRetry === false ? { class: pattern.class, shouldRetry: false } : { class: pattern.class };
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { envelope, thirdParty } from '../../test/support/messages-target.ts';
-import { readErrorBody, upstreamFault } from './upstream-error.ts';
+import { readErrorBody, tellsFault, upstreamFault } from './upstream-error.ts';
 
 const target = thirdParty();
 const fault = (status: number, body: unknown, headers = {}) =>
@@ -124,6 +124,25 @@ describe('the fault of an error answer', () => {
       status: 400,
       class: 'context_overflow',
     });
+  });
+
+  it.each([
+    [{ base_resp: { status_code: 1004, status_msg: 'login fail: carry the API secret key' } }, 401, 'credential'],
+    [{ base_resp: { status_code: 2049, status_msg: 'invalid api key' } }, 401, 'credential'],
+    [{ base_resp: { status_code: 1001, status_msg: 'request timeout' } }, 504, 'timeout_first_byte'],
+    [{ base_resp: { status_code: 2056, status_msg: 'usage limit exceeded' } }, 402, 'quota'],
+    [{ error: { message: 'odd', http_status_code: 422 } }, 400, 'invalid_request'],
+    [{ error: { message: 'odd', status: 429 } }, 429, 'rate_limit'],
+    [{ statusCode: 429, message: 'free tier' }, 429, 'rate_limit'],
+    [{ error: { message: 'odd', status: 'FAILED' } }, 500, 'server_error'],
+  ])('inside of a 200 is what %j says', (body, status, failure) => {
+    expect(tellsFault(body)).toBe(true);
+    expect(fault(200, body)).toMatchObject({ status, class: failure });
+  });
+
+  it('says that a repeat is useless where the upstream says so', () => {
+    expect(fault(500, { error: { message: 'x' } }, { 'x-should-retry': 'false' }).shouldRetry).toBe(false);
+    expect(fault(500, { error: { message: 'x' } }, { 'x-should-retry': 'true' }).shouldRetry).toBeUndefined();
   });
 
   it('of an overflow is a 400 in the words that the client compacts on', () => {

@@ -6,6 +6,7 @@ import { canonicalOverflow } from '../core/overflow.ts';
 import { excerpt, redact } from '../core/redact.ts';
 import { type HeaderMap, retryAfterSeconds } from '../core/retry-after.ts';
 import type { Target } from '../core/target.ts';
+import { isObject } from './call-input.ts';
 
 /** What an error body says, whatever its envelope. Empty strings where it says nothing. */
 export interface ErrorWords {
@@ -27,7 +28,7 @@ export function upstreamFault(
 ): UpstreamFault {
   const words = Buffer.isBuffer(body) ? readErrorBody(body) : body;
   const effective = status === 200 ? statusInside(words) : status;
-  const found = recogniseFailure(effective, [words.code, words.type, words.message].join(' ').trim());
+  const found = recogniseFailure(effective, [words.code, words.type, words.message].join(' ').trim(), status === 200);
   const text = words.message || `upstream returned ${status} without a message`;
   const told = tell(found.class, text, effective, env, target);
   const retryAfterS = retryAfterSeconds(headers, Buffer.isBuffer(body) ? body.toString('utf8', 0, 20_000) : text);
@@ -37,7 +38,7 @@ export function upstreamFault(
     type: told.type,
     message: redact(told.message, keysOf(target)).slice(0, 2000),
     ...(retryAfterS === undefined ? {} : { retryAfterS }),
-    ...(found.shouldRetry === false ? { shouldRetry: false } : {}),
+    ...(found.shouldRetry === false || headers['x-should-retry'] === 'false' ? { shouldRetry: false } : {}),
     upstreamStatus: status,
   };
 }
@@ -147,6 +148,25 @@ export function readErrorBody(body: Buffer): ErrorWords {
   }
 }
 
+/** A chunk or a whole answer of a 200 is an error in any of the envelopes. */
+export function tellsFault(answer: Readonly<Record<string, unknown>>): boolean {
+  const { error, choices, base_resp: base } = answer;
+  if (tellsSomething(error) || (isObject(error) && !Array.isArray(choices))) return true;
+  if (answer.type === 'error' || answer.object === 'error') return true;
+  if (isObject(base) && typeof base.status_code === 'number' && base.status_code !== 0) return true;
+  if (Array.isArray(choices)) return false;
+  if (answer.success === false || answer.detail !== undefined) return true;
+  const code = answer.code ?? statusOf(answer);
+  const hasCode = code !== undefined && code !== null && code !== 0 && code !== 200;
+  return hasCode && (typeof answer.message === 'string' || typeof answer.msg === 'string');
+}
+
+/** Some serialisers write every field, also that of an error that did not happen. */
+function tellsSomething(error: unknown): boolean {
+  if (isObject(error)) return Object.keys(error).length > 0;
+  return error !== undefined && error !== null && error !== false && error !== '';
+}
+
 /** The same for parsed JSON. */
 export function readErrorValue(value: unknown): ErrorWords {
   return dig(value, 0);
@@ -178,7 +198,7 @@ function dig(value: unknown, depth: number): ErrorWords {
   const fields = value as Record<string, unknown>;
   const own = {
     type: word(fields.type === 'error' ? '' : fields.type),
-    code: word(fields.code ?? fields.status_code ?? fields.http_code ?? ''),
+    code: word(fields.code ?? fields.status_code ?? fields.http_code ?? fields.http_status_code ?? statusOf(fields)),
   };
   for (const name of NESTED_FIELDS) {
     const nested = fields[name];
@@ -204,6 +224,11 @@ function dig(value: unknown, depth: number): ErrorWords {
     return { message: found.message, type: found.type || own.type, code: found.code || own.code };
   }
   return { message: '', ...own };
+}
+
+/** A status is a number; the same names are used for words (`failed`). */
+function statusOf({ statusCode, status }: Record<string, unknown>): unknown {
+  return [statusCode, status].find((value) => /^[45]\d\d$/.test(String(value)));
 }
 
 /** Text that may itself be the JSON of another error, as relays pack it. */

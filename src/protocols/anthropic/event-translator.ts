@@ -1,6 +1,6 @@
 import type { UpstreamFault } from '../../core/failure.ts';
 import { emptyUsage } from '../../core/usage.ts';
-import { type ErrorWords, readErrorValue } from '../upstream-error.ts';
+import { type ErrorWords, readErrorValue, tellsFault } from '../upstream-error.ts';
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { type MessageWriter, WriterMisuse } from './message-writer.ts';
@@ -110,7 +110,7 @@ export class EventTranslator {
         this.fault = errorInside(wordsOf(event), this.#answer.env, this.#answer.target);
         return;
       default:
-        if (event.error !== undefined && event.error !== null) {
+        if (event.type === undefined ? tellsFault(event) : event.error !== undefined && event.error !== null) {
           this.fault = errorInside(wordsOf(event), this.#answer.env, this.#answer.target);
         } else if (event.choices !== undefined) {
           this.fault = this.#answer.broken('malformed', 'answered in another protocol (Chat Completions)');

@@ -3,7 +3,7 @@ import { skimObject } from '../../core/json-skim.ts';
 import { excerpt } from '../../core/redact.ts';
 import { SseOverflow, SseReader } from '../../core/sse.ts';
 import type { Usage } from '../../core/usage.ts';
-import { readErrorValue } from '../upstream-error.ts';
+import { readErrorValue, tellsFault } from '../upstream-error.ts';
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { contentOf, EventTranslator } from './event-translator.ts';
@@ -25,10 +25,7 @@ export function wholeAnswer(body: Buffer, answer: Answer): WholeAnswer {
   const text = body.toString('utf8').replace(/^\ufeff/, '');
   const message = parsed(text);
   if (message === undefined) return EVENT_STREAM.test(text) ? collected(body, answer) : unreadable(text, answer);
-  if (
-    message.type === 'error' ||
-    (message.type !== 'message' && message.error !== undefined && message.error !== null)
-  ) {
+  if (message.type !== 'message' && tellsFault(message)) {
     return { fault: errorInside(readErrorValue(message), answer.env, answer.target) };
   }
   if (message.type !== 'message' && !Array.isArray(message.content)) {

@@ -49,6 +49,11 @@ export function brokenFault(
   return { class: failure, status: 502, type: 'api_error', message, upstreamStatus: 200 };
 }
 
+/** Groq tells what went wrong in the middle of a stream in a field of its own. */
+function brokenVendor(vendor: unknown): Record<string, unknown> | undefined {
+  return isRecord(vendor) && tellsFault({ error: vendor.error, choices: [] }) ? vendor : undefined;
+}
+
 function brokenChoice(choices: unknown): Record<string, unknown> | undefined {
   if (!Array.isArray(choices)) return undefined;
   return choices.find((choice) => isRecord(choice) && isRecord(choice.error));
