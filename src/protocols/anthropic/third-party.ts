@@ -43,7 +43,7 @@ function validateChoice(draft: RequestDraft): void {
   }
 }
 
-/** Only what has to be parsed is: the messages are looked at when something in them is to be edited. */
+/** System and tools; the messages are looked at where they are made fit. */
 function lazyBody(draft: RequestDraft): Parameters<typeof validateMessages>[0] {
   const system = draft.get('system') as Block[] | undefined;
   const tools = draft.get('tools') as Tool[] | undefined;
