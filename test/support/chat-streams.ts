@@ -269,7 +269,8 @@ export function chatEvents({ said: items, finish, usage, broken }: ChatScript, h
   const last = usage === 'with-finish' ? { usage: counts() } : {};
   if (finish !== undefined) chunk(how.finishWithText ? { content: 'end' } : {}, finish, last);
   if (usage === 'end') out.push(write({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 4 } }, how));
-  return out.map((data, at) => (at === broken ? data.replace(/"content": ?"/, '$&\u0007') : data));
+  const control = broken !== undefined && broken % 2 === 0 ? '\t' : '\u0007';
+  return out.map((data, at) => (at === broken ? data.replace(/"content": ?"/, `$&${control}`) : data));
 }
 
 /** The second call begins when the first has said something. */

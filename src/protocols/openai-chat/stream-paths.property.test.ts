@@ -128,4 +128,19 @@ describe('the short ways through a stream', () => {
       { numRuns: 300 },
     );
   });
+
+  it.each([
+    ['the name of an event', 'event: error\n', 'failed'],
+    ['a first line of its data', 'data: 1\n', 'done'],
+    ['half a line', 'data: 1', 'done'],
+    ['a carriage return', 'data: 1\r', 'done'],
+  ])('do not take an event for plain whose beginning came before it: %s', (_what, beginning, state) => {
+    const plain = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+    const before = ['one ', 'two ', 'three '].map(plain);
+    const rest = [plain('lost'), ...(state === 'done' ? [plain('four'), 'data: [DONE]\n\n'] : [])];
+    const pieces = [...before, beginning, ...rest].map((piece) => Buffer.from(piece));
+    const result = streamed(pieces, {});
+    expect(result.state).toBe(state);
+    expect(result.blocks.map(({ text }) => text)).toEqual([`one two three ${state === 'done' ? 'four' : ''}`]);
+  });
 });

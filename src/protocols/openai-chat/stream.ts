@@ -99,7 +99,7 @@ export class ChatStream implements StreamTranslator {
   #event(event: string, data: Buffer): void {
     if (this.#answer.isOver) return;
     const text = data.toString('utf8');
-    if (this.#plain.tryCopy(text, this.#answer)) return;
+    if (event !== 'error' && this.#plain.tryCopy(text, this.#answer)) return;
     const chunk = readEvent(event, text, this.#answer, this.#env, this.#target);
     if (chunk === 'nothing') return;
     this.#sawEvent = true;
