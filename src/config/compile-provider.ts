@@ -172,7 +172,8 @@ function missingBaseUrl(id: string, entry: CatalogueEntry | undefined, raw: RawP
   return `no base URL: set providers.${id}.base_url (it looks like ${entry.endpoints[0].baseUrl})`;
 }
 
-function proxyOf(text: string, secrets: Secrets): { readonly secret: Secret } | { readonly missing: string } {
+/** A proxy as it is written or referred to. */
+export function proxyOf(text: string, secrets: Secrets): { readonly secret: Secret } | { readonly missing: string } {
   const found = secrets.resolve(text);
   if ('missing' in found) return found;
   const url = URL.parse(found.secret.reveal());

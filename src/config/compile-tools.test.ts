@@ -73,13 +73,63 @@ describe('web tools', () => {
     const { snapshot } = await loadText(
       'web_tools: { fetch: { enabled: true, ports: [8080] }, allowed_domains: [a.com] }',
     );
-    expect(snapshot.webTools?.fetch).toEqual({
+    expect(snapshot.webTools?.fetch).toMatchObject({
       knownUrlsOnly: true,
       ports: [8080],
       maxBytes: 2 << 20,
       maxChars: 100_000,
       timeoutMs: 20_000,
+      proxyResolves: false,
     });
     expect(snapshot.webTools?.allowedDomains).toEqual(['a.com']);
+  });
+
+  describe('go through a proxy', () => {
+    const TOOLS = (more: string) =>
+      `web_tools: { ${more} search: { engine: tavily, key: "env:K" }, fetch: { enabled: true } }`;
+    const env = { K: 'a-key-0123456789' };
+    const proxies = async (text: string, more: Record<string, string> = {}) => {
+      const { snapshot, warnings } = await loadText(text, { ...env, ...more });
+      const { search, fetch } = snapshot.webTools ?? {};
+      const to = (url: string) => fetch?.proxyFor?.(url)?.reveal();
+      return { search: search?.proxy?.reveal(), to, warnings, tools: snapshot.webTools };
+    };
+
+    it('of the environment, with its exceptions', async () => {
+      const { search, to } = await proxies(TOOLS(''), {
+        HTTPS_PROXY: 'http://secure.test:1',
+        HTTP_PROXY: 'http://plain.test:2',
+        NO_PROXY: 'near.example',
+      });
+      expect(search).toBe('http://secure.test:1');
+      expect(to('https://far.example/')).toBe('http://secure.test:1');
+      expect(to('http://far.example/')).toBe('http://plain.test:2');
+      expect(to('https://www.near.example/')).toBeUndefined();
+      expect(to('http://127.0.0.1/')).toBeUndefined();
+    });
+
+    it('of their own instead', async () => {
+      const { search, to } = await proxies(TOOLS('proxy: "env:P",'), {
+        P: 'socks5://me:pass@own.test:3',
+        HTTPS_PROXY: 'http://secure.test:1',
+        NO_PROXY: '*',
+      });
+      expect([search, to('https://far.example/')]).toEqual([
+        'socks5://me:pass@own.test:3',
+        'socks5://me:pass@own.test:3',
+      ]);
+      expect(to('http://localhost:8888/')).toBeUndefined();
+    });
+
+    it('or stay off when theirs is not known: nothing passes it by', async () => {
+      const { tools, warnings } = await proxies(TOOLS('proxy: "env:NOT_SET",'));
+      expect(tools).toBeUndefined();
+      expect(warnings.join()).toContain('NOT_SET');
+    });
+
+    it('and the engine of this machine does not', async () => {
+      const text = 'web_tools: { search: { engine: searxng, base_url: "http://127.0.0.1:8888" } }';
+      expect((await proxies(text, { HTTP_PROXY: 'http://plain.test:2' })).search).toBeUndefined();
+    });
   });
 });

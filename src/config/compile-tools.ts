@@ -1,4 +1,8 @@
+import type { Secret } from '../core/secret.ts';
 import type { CacheSettings, SearchEngine, WebFetch, WebSearch, WebTools } from '../core/snapshot.ts';
+import { proxyOf } from './compile-provider.ts';
+import { isLoopback } from './endpoints.ts';
+import type { EnvironmentProxies } from './environment-proxy.ts';
 import type { Remarks } from './remarks.ts';
 import type { RawConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
@@ -14,6 +18,7 @@ export const TOOL_DEFAULTS = {
       max_bytes: 2 << 20,
       max_chars: 100_000,
       timeout_ms: 20_000,
+      proxy_resolves: false,
     },
     allowed_domains: [],
     blocked_domains: [],
@@ -48,10 +53,19 @@ export function cacheOf({ cache }: RawConfig): { cache?: CacheSettings } {
   };
 }
 
+type ProxyFor = (url: string) => Secret | undefined;
+
 /** The tools that are switched on. A search without what it needs is told and stays off. */
-export function webToolsOf({ web_tools: raw }: RawConfig, secrets: Secrets, remarks: Remarks): { webTools?: WebTools } {
-  const search = raw?.search && searchOf(raw.search, secrets, remarks);
-  const fetch = raw?.fetch?.enabled ? fetchOf(raw.fetch) : undefined;
+export function webToolsOf(
+  { web_tools: raw }: RawConfig,
+  secrets: Secrets,
+  remarks: Remarks,
+  proxies?: EnvironmentProxies,
+): { webTools?: WebTools } {
+  const proxyFor = proxyForOf(raw?.proxy, secrets, remarks, proxies);
+  if (!proxyFor) return {};
+  const search = raw?.search && searchOf(raw.search, secrets, remarks, proxyFor);
+  const fetch = raw?.fetch?.enabled ? fetchOf(raw.fetch, proxyFor) : undefined;
   if (!raw || (!search && !fetch)) return {};
   return {
     webTools: Object.freeze({
@@ -64,9 +78,29 @@ export function webToolsOf({ web_tools: raw }: RawConfig, secrets: Secrets, rema
   };
 }
 
+/** The proxy that is written, else those of the environment; `undefined` when what is written leads nowhere: then nothing
+ * may pass it by. */
+function proxyForOf(
+  written: string | undefined,
+  secrets: Secrets,
+  remarks: Remarks,
+  proxies: EnvironmentProxies | undefined,
+): ProxyFor | undefined {
+  if (written === undefined) return (url) => proxies?.proxyFor({ baseUrl: url, local: false });
+  const found = proxyOf(written, secrets);
+  if ('secret' in found) return (url) => (isLoopback(url) ? undefined : found.secret);
+  remarks.warn({ path: ['web_tools', 'proxy'], what: `the proxy is not known: ${found.missing}. Web tools stay off` });
+  return undefined;
+}
+
 type RawTools = NonNullable<RawConfig['web_tools']>;
 
-function searchOf(raw: NonNullable<RawTools['search']>, secrets: Secrets, remarks: Remarks): WebSearch | undefined {
+function searchOf(
+  raw: NonNullable<RawTools['search']>,
+  secrets: Secrets,
+  remarks: Remarks,
+  proxyFor: ProxyFor,
+): WebSearch | undefined {
   const { engine } = raw;
   const { baseUrl = undefined, keyVariables } = ENGINES[engine];
   const path = ['web_tools', 'search'];
@@ -82,21 +116,25 @@ function searchOf(raw: NonNullable<RawTools['search']>, secrets: Secrets, remark
     remarks.warn({ path, what: `${engine} has no key: ${why}. Searches stay off` });
     return undefined;
   }
+  const proxy = proxyFor(url);
   return Object.freeze({
     engine,
     baseUrl: url.replace(/\/+$/, ''),
     ...(key ? { key } : {}),
     maxResults: raw.max_results ?? SEARCH.max_results,
     timeoutMs: raw.timeout_ms || SEARCH.timeout_ms,
+    ...(proxy && { proxy }),
   });
 }
 
-function fetchOf(raw: NonNullable<RawTools['fetch']>): WebFetch {
+function fetchOf(raw: NonNullable<RawTools['fetch']>, proxyFor: ProxyFor): WebFetch {
   return Object.freeze({
     knownUrlsOnly: raw.known_urls_only ?? TOOLS.fetch.known_urls_only,
     ports: raw.ports ?? [],
     maxBytes: raw.max_bytes ?? TOOLS.fetch.max_bytes,
     maxChars: raw.max_chars ?? TOOLS.fetch.max_chars,
     timeoutMs: raw.timeout_ms || TOOLS.fetch.timeout_ms,
+    proxyFor,
+    proxyResolves: raw.proxy_resolves ?? TOOLS.fetch.proxy_resolves,
   });
 }

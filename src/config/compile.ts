@@ -108,7 +108,7 @@ export function compileConfig(input: CompileInput): Compiled {
     modelMap: lowerCased(config.model_map),
     routing: routingOf(config),
     ...cacheOf(config),
-    ...webToolsOf(config, secrets, remarks),
+    ...webToolsOf(config, secrets, remarks, proxies),
     targetFor: (provider: string, model: string | undefined, profile?: string) => {
       const target = compiler.targetFor(provider, model, profile);
       if (!target) throw new MidswapError('unknown_reference', `"${provider}" is no provider`);

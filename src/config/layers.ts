@@ -106,8 +106,9 @@ function shown(value: unknown, path: Path): unknown {
   const last = path.at(-1);
   const isReference = (text: unknown): boolean => typeof text === 'string' && /^(env|file|keychain):/.test(text);
   if (last === 'keys' && Array.isArray(value)) return value.map((text) => (isReference(text) ? text : '[secret]'));
-  if (last === 'proxy' && typeof value === 'string' && !isReference(value)) {
-    return value.replace(/\/\/[^/@]*@/, '//[secret]@');
-  }
+  if (typeof value !== 'string' || isReference(value)) return value;
+  // A password may hold the sign that ends it, where nobody wrote it as a code.
+  if (last === 'proxy') return value.replace(/\/\/.*@/, '//[secret]@');
+  if (last === 'key') return '[secret]';
   return value;
 }

@@ -96,11 +96,15 @@ describe('layers', () => {
   glm:
     auth: { keys: ["env:A", "sk-verysecretkey"] }
     proxy: "socks5://me:verysecretpass@proxy:1080"
+web_tools:
+  proxy: "http://me:very@verysecret@near:3128"
+  search: { engine: tavily, key: "tvly-verysecret-0123456789" }
 `);
     const text = inspect(loaded.values());
     expect(text).not.toContain('verysecret');
     expect(text).toContain('env:A');
     expect(text).toContain('socks5://[secret]@proxy:1080');
+    expect(text).toContain('http://[secret]@near:3128');
     expect(loaded.warnings.join()).toContain('providers.glm.auth.keys[1]: is a key in plain text');
     expect(loaded.warnings.join()).not.toContain('verysecret');
   });

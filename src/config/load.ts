@@ -257,9 +257,9 @@ function sameRemark(a: Remark, b: Remark): boolean {
 function referencesIn(config: RawConfig): string[] {
   const providers = Object.values(config.providers ?? {});
   const ofProviders = providers.flatMap(({ auth, proxy }) => [...(auth?.keys ?? []), ...(proxy ? [proxy] : [])]);
-  const ofSearch = config.web_tools?.search?.key;
+  const { proxy: toolProxy, search } = config.web_tools ?? {};
   const ofProfiles = Object.values(config.profiles ?? {}).flatMap(({ keys }) => keys ?? []);
-  return [...ofProviders, ...ofProfiles, ...(ofSearch === undefined ? [] : [ofSearch])];
+  return [...ofProviders, ...ofProfiles, toolProxy, search?.key].filter((reference) => reference !== undefined);
 }
 
 function secretWarnings({ warnings }: OpenSecrets): string[] {

@@ -200,6 +200,10 @@ const cache = object({
 });
 
 const webTools = object({
+  proxy: key(
+    proxyUrl,
+    'Proxy for searches and pages: a URL, or a reference to one; without it those of the environment.',
+  ),
   search: key(
     object({
       engine: neededKey(choice(['searxng', 'brave', 'tavily', 'exa', 'duckduckgo']), 'Who searches.'),
@@ -221,6 +225,7 @@ const webTools = object({
       max_bytes: key(whole(1024, 64 << 20), 'Bytes that are read of a page.'),
       max_chars: key(whole(100, 2_000_000), 'Characters of a page that the model gets.'),
       timeout_ms: key(milliseconds, 'For one page, with its redirects.'),
+      proxy_resolves: key(flag(), 'A proxy is asked for names, which then cannot be checked here; see web-tools.md.'),
     }),
     'Fetches pages for models whose endpoint cannot.',
   ),

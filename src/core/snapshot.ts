@@ -121,6 +121,7 @@ export interface WebSearch {
   readonly key?: Secret;
   readonly maxResults: number;
   readonly timeoutMs: number;
+  readonly proxy?: Secret;
 }
 
 export interface WebFetch {
@@ -132,6 +133,10 @@ export interface WebFetch {
   /** Characters of a page that the model gets. */
   readonly maxChars: number;
   readonly timeoutMs: number;
+  /** Through whom this URL is reached; `undefined` directly. */
+  readonly proxyFor?: (url: string) => Secret | undefined;
+  /** A proxy is given names, not addresses that were checked here. */
+  readonly proxyResolves: boolean;
 }
 
 /**

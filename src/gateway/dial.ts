@@ -12,6 +12,8 @@ export interface Origin {
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
+  /** Of its certificate, where `host` is an address that this name leads to. */
+  readonly name?: string;
   readonly proxy?: Secret;
 }
 
@@ -134,13 +136,17 @@ async function tunnelTo(origin: Origin, signal: AbortSignal): Promise<Socket> {
   return openTunnel(origin.proxy as Secret, origin, signal);
 }
 
-function secure({ key, host, port }: Origin, { alpn, sessions, ca }: DialOptions, tunnel?: Socket): TLSSocket {
+function secure(
+  { key, host, port, name = host }: Origin,
+  { alpn, sessions, ca }: DialOptions,
+  tunnel?: Socket,
+): TLSSocket {
   const known = sessions.get(key);
   const socket = tls.connect({
     ...(tunnel ? { socket: tunnel } : { port }),
     host,
     // An address is checked against the certificate too, but is no name to ask for (RFC 6066, section 3).
-    ...(net.isIP(host) === 0 && { servername: host }),
+    ...(net.isIP(name) === 0 && { servername: name }),
     ALPNProtocols: [...alpn],
     ...(known && { session: known }),
     ...(ca !== undefined && { ca }),

@@ -1,4 +1,5 @@
 import { lookup as systemLookup } from 'node:dns/promises';
+import type { Secret } from '../core/secret.ts';
 import { type AddressCheck, literalAddress, loadAddressCheck } from './server-tools/address.ts';
 import { type BoundedAnswer, boundedRequest, isRedirect } from './server-tools/bounded-request.ts';
 import { type DomainRules, isDomainAllowed } from './server-tools/domains.ts';
@@ -29,6 +30,9 @@ export interface FetchRules {
   /** For everything together: names, redirects and bodies. */
   readonly timeoutMs: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly proxyFor?: (url: string) => Secret | undefined;
+  /** A proxy is given names, not addresses that were checked here. */
+  readonly proxyResolves?: boolean;
 }
 
 export interface Fetched extends BoundedAnswer {
@@ -39,7 +43,8 @@ export interface Fetched extends BoundedAnswer {
 /**
  * Gets a page for a model, which may have been told its URL by anybody: only http and https, the usual ports, no
  * credentials, and only hosts of which every address is public. The connection goes to an address that was checked, so
- * that a name cannot change its mind in between; each redirect is checked like the first URL. Never rejects.
+ * that a name cannot change its mind in between; each redirect is checked like the first URL. A proxy is asked for that
+ * address too, not for the name, unless the rules say so. Never rejects.
  */
 export async function guardedFetch(
   text: string,
@@ -56,10 +61,22 @@ export async function guardedFetch(
   for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
     const fault = faultOf(url, rules);
     if (fault) return fault;
-    const pinned = await addressesOf(url, access.lookup ?? lookUp, check, deadline);
-    if ('code' in pinned) return pinned;
+    const proxy = rules.proxyFor?.(url.href);
+    const lookup = access.lookup ?? lookUp;
+    const pinned =
+      proxy && rules.proxyResolves
+        ? await addressForProxy(url, lookup, check, deadline)
+        : await addressesOf(url, lookup, check, deadline);
+    if (pinned && 'code' in pinned) return pinned;
     const { maxBytes, headers } = rules;
-    const answer = await boundedRequest({ url, headers, maxBytes, signal: deadline, pinned });
+    const answer = await boundedRequest({
+      url,
+      headers,
+      maxBytes,
+      signal: deadline,
+      ...(pinned && { pinned }),
+      ...(proxy && { proxy }),
+    });
     if (isToolFault(answer)) return answer;
     const { location } = answer.headers;
     if (!isRedirect({ statusCode: answer.status }) || location === undefined) return { ...answer, url };
@@ -100,6 +117,31 @@ async function addressesOf(
   }
   if (addresses.length === 0) return toolFault('url_not_accessible', `${url.hostname} cannot be resolved`);
   return addresses.every(check) ? addresses : NOT_PUBLIC;
+}
+
+/** How long is waited for what this machine knows of a name that the proxy resolves. */
+const GLANCE_MS = 2_000;
+/** Names that lead nowhere on the internet (RFC 6761, 6762, 8375, 9476), and what networks call their own. */
+const INSIDE_NAME =
+  /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|private|corp|lan|home|home\.arpa|test|invalid|onion|alt)\.?$/i;
+
+/**
+ * For a proxy that resolves names itself, so that what it reaches cannot be checked: no address that is not public, no
+ * name that stands for the inside of a network, and none of which this machine knows that it leads there.
+ */
+async function addressForProxy(
+  url: URL,
+  lookup: Lookup,
+  check: AddressCheck,
+  deadline: AbortSignal,
+): Promise<readonly string[] | undefined | ToolFault> {
+  const literal = literalAddress(url.hostname);
+  if (literal !== undefined) return check(literal) ? [literal] : NOT_PUBLIC;
+  const { hostname } = url;
+  if (INSIDE_NAME.test(hostname) || !hostname.replace(/\.$/, '').includes('.')) return NOT_PUBLIC;
+  const glance = AbortSignal.any([deadline, AbortSignal.timeout(GLANCE_MS)]);
+  const known = await before(glance, lookup(hostname)).catch(() => []);
+  return known.every(check) ? undefined : NOT_PUBLIC;
 }
 
 async function lookUp(hostname: string): Promise<readonly string[]> {

@@ -64,7 +64,14 @@ export async function startWorld({
   );
   const webTools: WebTools = {
     search: { engine: 'searxng', baseUrl: web.origin, maxResults: 2, timeoutMs: 2_000 },
-    fetch: { knownUrlsOnly: true, ports: [web.port], maxBytes: 100_000, maxChars: 10_000, timeoutMs: 2_000 },
+    fetch: {
+      knownUrlsOnly: true,
+      ports: [web.port],
+      maxBytes: 100_000,
+      maxChars: 10_000,
+      timeoutMs: 2_000,
+      proxyResolves: false,
+    },
     allowedDomains: [],
     blockedDomains: [],
     maxUses: 5,

@@ -1,7 +1,11 @@
 import http, { type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { Secret } from '../../core/secret.ts';
+import type { ConnectionError } from '../connection-error.ts';
+import { openSocket, originOf } from '../dial.ts';
 import { decodedBody } from '../upstream.ts';
 import { type ToolFault, toolFault } from './tool-fault.ts';
 
@@ -16,6 +20,7 @@ export interface BoundedRequest {
   readonly signal: AbortSignal;
   /** Addresses that were looked up and checked; the connection goes to one of them or nowhere. */
   readonly pinned?: readonly string[];
+  readonly proxy?: Secret;
 }
 
 export interface BoundedAnswer {
@@ -54,25 +59,28 @@ function gone(signal: AbortSignal): ToolFault {
   return toolFault('url_not_accessible', late ? 'it took too long' : 'the request was given up');
 }
 
-/** Codes of the system are safe to tell; messages of it may hold the address behind a name. */
+/** Codes of the system are safe to tell; messages of it may hold the address behind a name, or where the proxy is. */
 function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code, at } = error as ConnectionError;
+  if (at !== undefined) return 'the proxy did not reach it';
   return typeof code === 'string' ? code : 'it was cut off';
 }
 
-function send({ url, method = 'GET', headers, body, signal, pinned }: BoundedRequest): Promise<IncomingMessage> {
+async function send(bounded: BoundedRequest): Promise<IncomingMessage> {
+  const { url, method = 'GET', headers, body, signal, pinned } = bounded;
+  const tunnel = await tunnelFor(bounded);
   return new Promise((resolve, reject) => {
     const options: RequestOptions & { autoSelectFamily?: boolean } = {
       method,
-      agent: false,
       signal,
       headers: { ...headers, 'accept-encoding': 'gzip, deflate, br', connection: 'close' },
+      ...(tunnel ? { createConnection: () => tunnel.resume() } : { agent: false }),
       ...(pinned ? { lookup: pinnedLookup(pinned) } : {}),
     };
     const request = (url.protocol === 'https:' ? https : http).request(url, options, resolve);
     request.on('error', reject);
     // A runtime that did not ask the lookup has connected somewhere that nobody checked.
-    if (pinned) {
+    if (pinned && !tunnel) {
       request.once('socket', (socket) => {
         const check = () => {
           const remote = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
@@ -84,6 +92,28 @@ function send({ url, method = 'GET', headers, body, signal, pinned }: BoundedReq
     }
     request.end(body);
   });
+}
+
+/** Addresses of one host that are tried through a proxy, one after the other. */
+const MAX_ADDRESSES = 3;
+
+/** A connection through the proxy, to an address that was checked where there is one: then it is not the proxy that
+ * resolves the name, and what it reaches is what was checked. */
+async function tunnelFor({ url, proxy, pinned, signal }: BoundedRequest): Promise<Socket | undefined> {
+  if (!proxy) return undefined;
+  const origin = originOf(url, proxy);
+  // A proxy may well have no IPv6, and says so late.
+  const hosts = pinned?.toSorted((a, b) => isIP(a) - isIP(b)).slice(0, MAX_ADDRESSES) ?? [origin.host];
+  let failure: unknown;
+  for (const host of hosts) {
+    try {
+      return await openSocket({ ...origin, host, name: origin.host }, 0, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 function pinnedLookup(pinned: readonly string[]): LookupFunction {

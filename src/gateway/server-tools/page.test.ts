@@ -18,7 +18,8 @@ const ARTICLE = `<!doctype html><html><head><title>Tides</title></head><body>
 <footer>All rights reserved</footer></body></html>`;
 
 function settings(web: ScriptedWeb, more: Partial<WebFetch> = {}): WebFetch {
-  return { knownUrlsOnly: true, ports: [web.port], maxBytes: 2 << 20, maxChars: 50_000, timeoutMs: 5_000, ...more };
+  const bounds = { maxBytes: 2 << 20, maxChars: 50_000, timeoutMs: 5_000 };
+  return { knownUrlsOnly: true, ports: [web.port], ...bounds, proxyResolves: false, ...more };
 }
 
 const html =

@@ -26,9 +26,10 @@ export async function readPage(
   userAgent: string,
   maxChars = settings.maxChars,
 ): Promise<Page | ToolFault> {
-  const { ports, maxBytes, timeoutMs } = settings;
+  const { ports, maxBytes, timeoutMs, proxyFor, proxyResolves } = settings;
   const headers = { 'user-agent': userAgent, accept: 'text/html, text/markdown, text/plain;q=0.9, */*;q=0.5' };
-  const answer = await guardedFetch(url, { domains, ports, maxBytes, timeoutMs, headers }, access, signal);
+  const way = { proxyResolves, ...(proxyFor && { proxyFor }) };
+  const answer = await guardedFetch(url, { domains, ports, maxBytes, timeoutMs, headers, ...way }, access, signal);
   if (isToolFault(answer)) return answer;
   if (answer.status === 429) return toolFault('too_many_requests', 'the site wants a pause');
   if (answer.status < 200 || answer.status > 299)

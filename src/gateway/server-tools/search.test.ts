@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type SiteHandler, startWeb } from '../../../test/support/scripted-web.ts';
 import { Secret } from '../../core/secret.ts';
 import type { SearchEngine } from '../../core/snapshot.ts';
@@ -157,4 +158,32 @@ describe('an engine that wants or does something else', () => {
       expect(requests).toEqual([]);
     }
   });
+});
+
+it('an engine behind a proxy is asked through it, by its name', async () => {
+  const web = await startWeb((_asked, res) => void res.end(JSON.stringify({ results: [] })));
+  const asked: string[] = [];
+  const proxy = createServer((client) => {
+    client.on('error', () => {});
+    client.once('data', (head: Buffer) => {
+      asked.push(/^CONNECT (\S+) /.exec(head.toString())?.[1] ?? '');
+      const onward = connect(web.port, '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        onward.pipe(client).pipe(onward);
+      });
+      onward.on('error', () => client.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void proxy.close());
+  const settings = {
+    engine: 'searxng' as const,
+    baseUrl: `http://search.example:${web.port}`,
+    maxResults: 3,
+    timeoutMs: 2_000,
+    proxy: new Secret(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, 'test'),
+  };
+  expect(await search('tides', settings, NO_RULES, new AbortController().signal, 'test/1')).toEqual([]);
+  expect(asked).toEqual([`search.example:${web.port}`]);
+  expect(web.requests[0]?.headers.host).toBe(`search.example:${web.port}`);
 });

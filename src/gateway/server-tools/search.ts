@@ -124,7 +124,7 @@ export async function search(
   if (query.trim() === '') return toolFault('invalid_tool_input', 'the query is empty');
   if (query.length > MAX_QUERY_LENGTH)
     return toolFault('query_too_long', `a query has at most ${MAX_QUERY_LENGTH} characters`);
-  const { engine, baseUrl, key, maxResults, timeoutMs } = settings;
+  const { engine, baseUrl, key, maxResults, timeoutMs, proxy } = settings;
   const { path, headers, body } = ENGINES[engine].ask({
     query,
     count: maxResults,
@@ -143,6 +143,7 @@ export async function search(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     maxBytes: MAX_ANSWER_BYTES,
+    ...(proxy && { proxy }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   });
   if (isToolFault(answer)) return toolFault('unavailable', `the search failed: ${answer.message}`);
