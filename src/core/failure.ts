@@ -37,7 +37,7 @@ export interface UpstreamFault {
   readonly status: number;
   readonly type: AnthropicErrorType;
   readonly message: string;
-  /** Whole seconds, rounded up. */
+  /** Seconds, as exact as the upstream says them; the client is told whole ones, rounded up. */
   readonly retryAfterS?: number;
   /** `false` where a repeat cannot help: sent on as `x-should-retry: false`. */
   readonly shouldRetry?: boolean;

@@ -102,7 +102,7 @@ export class Reply {
     if (this.#state === 'pristine' && fault.wire)
       return this.send(fault.wire.status, [...fault.wire.headers.flat(), ...headers], fault.wire.body);
     const own: string[] = [];
-    if (fault.retryAfterS !== undefined) own.push('retry-after', String(fault.retryAfterS));
+    if (fault.retryAfterS !== undefined) own.push('retry-after', String(Math.ceil(fault.retryAfterS)));
     if (fault.shouldRetry !== undefined) own.push('x-should-retry', String(fault.shouldRetry));
     this.#fail(fault.status, [...own, ...headers], errorEnvelope(fault.type, fault.message, this.requestId));
   }

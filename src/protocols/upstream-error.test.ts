@@ -217,7 +217,7 @@ describe('the fault of an error answer', () => {
       type: 'billing_error',
       shouldRetry: false,
     });
-    expect(fault(429, { error: { message: 'wait' } }, { 'retry-after': '1.5' })).toMatchObject({ retryAfterS: 2 });
+    expect(fault(429, { error: { message: 'wait' } }, { 'retry-after': '1.5' })).toMatchObject({ retryAfterS: 1.5 });
     expect(fault(429, { error: { message: 'Please try again in 7s' } })).toMatchObject({ retryAfterS: 7 });
     expect(fault(429, { error: { message: 'wait' } }).shouldRetry).toBeUndefined();
   });

@@ -28,7 +28,11 @@ export interface AskOptions {
 
 /** A client with a pool of its own that checks nothing and tells what it saw. */
 export class Probe {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #agent: Agent;
+
+  constructor(maxSockets = 64) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets });
+  }
 
   close(): void {
     this.#agent.destroy();

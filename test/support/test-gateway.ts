@@ -50,10 +50,22 @@ export function keyFor(name: string): string {
   return `test-key-of-${name}-0123456789`;
 }
 
+type TestOptions = { readonly settings?: Partial<Settings> } & Partial<GatewayOptions>;
+
 /** The data plane on a free port, configured without any file. Closed when the running test is over. */
 export async function startGateway(
   providers: Readonly<Record<string, TestProvider>>,
-  options: { readonly settings?: Partial<Settings> } & Partial<GatewayOptions> = {},
+  options: TestOptions = {},
+): Promise<TestGateway> {
+  const started = await openGateway(providers, options);
+  onTestFinished(() => started.gateway.close());
+  return started;
+}
+
+/** The same for several tests, to be closed by them. */
+export async function openGateway(
+  providers: Readonly<Record<string, TestProvider>>,
+  options: TestOptions = {},
 ): Promise<TestGateway> {
   const records: ExchangeRecord[] = [];
   const internalErrors: unknown[] = [];
@@ -70,7 +82,6 @@ export async function startGateway(
     onInternalError: (thrown) => internalErrors.push(thrown),
   });
   const { port } = await gateway.listen('127.0.0.1', 0);
-  onTestFinished(() => gateway.close());
   return {
     bus,
     gateway,

