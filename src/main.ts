@@ -337,6 +337,8 @@ async function startGateway(
         return (await sandbox).origin;
       },
       webAccess: { pageReader: [...selfCommand(), PAGE_READER] },
+      // There in the compiled file, which is built with `--expose-gc`.
+      collect: globalThis.gc && (() => void globalThis.gc?.()),
       onInternalError: (thrown) => onFault(thrown),
       onUpstreamFault: ({ message }) => onFault(new MidswapError('upstream_failed', message)),
       stopClient: ({ pid }) => {

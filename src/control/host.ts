@@ -8,6 +8,7 @@ import type { Mount } from '../gateway/gateway-core.ts';
 import type { Session } from '../gateway/session.ts';
 import { mountControl } from './api.ts';
 import { CONTROL_PREFIX, type UseRequest, type UseResult } from './contract.ts';
+import { collectWhenIdle } from './idle-collection.ts';
 import { removeRecord, writeRecord } from './registry.ts';
 import { createSessionControl, type ResolveReference } from './sessions.ts';
 
@@ -19,6 +20,8 @@ export interface HostOptions
   readonly version: string;
   /** Ends what runs in a drained session: its client. A session without one is closed instead. */
   stopClient?(session: Session): void;
+  /** Takes away what nobody uses any more: called when the gateway idles after much work. */
+  readonly collect?: (() => void) | undefined;
 }
 
 export interface NewSession {
@@ -91,6 +94,9 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     }),
   );
 
+  const { collect } = options;
+  const stopCollecting = collect && collectWhenIdle({ bus, active: () => gateway.active, collect });
+
   let ended = false;
   const register = () => {
     // A session may still be closed while the gateway drains: that must not bring the file back.
@@ -127,6 +133,7 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
       bus.emit({ type: 'session.closed', session: id, atMs: Date.now() });
     }
     control.close();
+    stopCollecting?.();
     await gateway.close();
   };
 
