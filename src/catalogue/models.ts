@@ -31,11 +31,13 @@ export type ModelTable = Readonly<Record<string, Readonly<Record<string, ModelRe
 /** What midswap was shipped with. A refreshed or the user's own table goes before it, see `modelRecord`. */
 export const SHIPPED_MODELS: ModelTable = shipped.models;
 
+const NOTHING: ModelRecord = Object.freeze({});
+
 /** All that is known of a model; fields of earlier tables win one by one. Model names are compared without case. */
 export function modelRecord(provider: string, model: string, ...tables: readonly ModelTable[]): ModelRecord {
-  let merged: ModelRecord = {};
-  for (const table of [SHIPPED_MODELS, ...tables.toReversed()]) {
-    const found = recordIn(table, provider, model);
+  let merged = recordIn(SHIPPED_MODELS, provider, model) ?? NOTHING;
+  for (let at = tables.length - 1; at >= 0; at--) {
+    const found = recordIn(tables[at] as ModelTable, provider, model);
     if (found) merged = { ...merged, ...found, price: { ...merged.price, ...found.price } };
   }
   return merged;
@@ -71,9 +73,20 @@ function recordIn(table: ModelTable, provider: string, model: string): ModelReco
   const models = ownTable(table, provider);
   if (!models) return undefined;
   if (Object.hasOwn(models, model)) return models[model];
-  const wanted = model.toLowerCase();
-  const name = Object.keys(models).find((candidate) => candidate.toLowerCase() === wanted);
+  const name = spellingsOf(models).get(model.toLowerCase());
   return name === undefined ? undefined : models[name];
+}
+
+/** By its lower case the first name of a table that is spelled so; made once, as tables have thousands of models. */
+const spellings = new WeakMap<object, ReadonlyMap<string, string>>();
+
+function spellingsOf(models: Readonly<Record<string, ModelRecord>>): ReadonlyMap<string, string> {
+  const known = spellings.get(models);
+  if (known) return known;
+  const made = new Map<string, string>();
+  for (const name of Object.keys(models).reverse()) made.set(name.toLowerCase(), name);
+  spellings.set(models, made);
+  return made;
 }
 
 function ownTable(table: ModelTable, provider: string): Readonly<Record<string, ModelRecord>> | undefined {

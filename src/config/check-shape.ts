@@ -1,5 +1,5 @@
 import { nearest } from '../core/nearest.ts';
-import type { NamesShape, NumberShape, ObjectShape, Of, Shape, TextShape } from './shape.ts';
+import type { Key, NamesShape, NumberShape, ObjectShape, Of, Shape, TextShape } from './shape.ts';
 import type { Path } from './source.ts';
 
 /** What is wrong with a value, in words for people. No value is told that could be a secret. */
@@ -109,7 +109,8 @@ function readChoice(walk: Walk, values: readonly string[], given: unknown): unkn
 
 function readObject(walk: Walk, { keys }: ObjectShape, given: GivenMap): GivenMap {
   const made: Record<string, unknown> = {};
-  for (const [name, { shape, isNeeded, preset }] of Object.entries(keys)) {
+  for (const name in keys) {
+    const { shape, isNeeded, preset } = keys[name] as Key;
     // A key without a value says nothing.
     const written = Object.hasOwn(given, name) ? (given[name] ?? undefined) : undefined;
     if (written !== undefined) made[name] = readBelow(walk, name, shape, written);
@@ -117,7 +118,7 @@ function readObject(walk: Walk, { keys }: ObjectShape, given: GivenMap): GivenMa
     else if (isNeeded)
       faultBelow(walk, name, shape.kind === 'choice' ? `must be ${orList(shape.values)}` : 'is missing');
   }
-  for (const name of Object.keys(given)) {
+  for (const name in given) {
     if (Object.hasOwn(keys, name)) continue;
     faultBelow(walk, name, UNKNOWN_KEY, { suggestion: nearest(name, Object.keys(keys)), atKey: true });
   }
@@ -126,7 +127,8 @@ function readObject(walk: Walk, { keys }: ObjectShape, given: GivenMap): GivenMa
 
 function readNames(walk: Walk, { name: nameShape, value, mayBeBlank }: NamesShape, given: GivenMap): GivenMap {
   const made: Record<string, unknown> = {};
-  for (const [name, written] of Object.entries(given)) {
+  for (const name in given) {
+    const written = given[name];
     const broken = name === '__proto__' ? 'cannot be a name' : brokenRule(nameShape.rules, name);
     if (broken !== undefined) faultBelow(walk, name, broken, { atKey: true });
     else made[name] = readBelow(walk, name, value, written === null && mayBeBlank ? {} : written);

@@ -178,8 +178,9 @@ function writtenProfiles(
 }
 
 function dataLookUp(providers: ReadonlyMap<string, CompiledProvider>, models: ModelTable | undefined) {
-  const own = [...providers.values()].map(({ table }) => table).filter((table) => Object.keys(table).length > 0);
-  const tables = models ? [...own, models] : own;
+  // No two of them are about the same provider, so one table does for all.
+  const own: ModelTable = Object.assign({}, ...[...providers.values()].map(({ table }) => table));
+  const tables = [own, ...(models ? [models] : [])].filter((table) => Object.keys(table).length > 0);
   const known = new Map<string, ModelData>();
   const look = (provider: string, model: string | undefined): ModelData => {
     if (model === undefined) return UNKNOWN_MODEL;
@@ -243,6 +244,7 @@ function checkReferences(config: RawConfig, snapshot: Snapshot, faulty: Readonly
     if (reference === undefined) return;
     const key = reference.toLowerCase();
     if (slotsToo && isSlot(key)) return;
+    if (snapshot.profiles.has(key) && !snapshot.aliases.has(key)) return;
     if (faulty.has(key.split(':', 1)[0] as string)) return;
     if (!looked.has(reference)) looked.set(reference, whatIsWrong(snapshot, reference));
     const wrong = looked.get(reference);

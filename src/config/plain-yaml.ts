@@ -28,6 +28,8 @@ const UNUSUAL = /[\0-\x09\x0b\x0c\x0e-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufe
 
 const KEY =
   /([A-Za-z_][A-Za-z0-9_./+@-]*)(?=:(?: |$))|"((?:[^"\\]|\\["\\/bfnrt])*)"(?=:(?: |$))|'((?:[^']|'')*)'(?=:(?: |$))/y;
+/** What most lines are: a key alone, or with a plain word behind it. The rest of a line is looked at piece by piece. */
+const USUAL_LINE = /([A-Za-z_][A-Za-z0-9_./+@-]*):(?: ([A-Za-z_/][A-Za-z0-9_./+@-]*(?::[A-Za-z0-9_./+@-]+)*))?$/y;
 const DOUBLE = /"((?:[^"\\]|\\["\\/bfnrt])*)"/y;
 const SINGLE = /'((?:[^']|'')*)'/y;
 /** A plain scalar: no indicator at the start, then anything but what ends or changes it. */
@@ -37,6 +39,8 @@ const FLOW_PLAIN =
 const FLOW_KEY = /([A-Za-z_][A-Za-z0-9_./+@-]*): |"((?:[^"\\]|\\["\\/bfnrt])*)": |'((?:[^']|'')*)': /y;
 const REST = / *(?: #.*)?$/y;
 const WORD_LIKE = /^(?:~|null|true|false|yes|no|on|off|[-+]?\.(?:inf|nan))$/i;
+const LONGEST_WORD = 5;
+const LETTER = /^[A-Za-z]/;
 const DIGITS = /^[-+]?[0-9]+$/;
 const DECIMAL = /^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+)$/;
 
@@ -74,14 +78,20 @@ class Reader {
     const offset = (this.#lines[this.#next] as Line).offset;
     for (let line = this.#lines[this.#next]; line && line.indent === indent; line = this.#lines[this.#next]) {
       const { text } = line;
+      USUAL_LINE.lastIndex = 0;
       KEY.lastIndex = 0;
-      const match = KEY.exec(text);
+      const usual = USUAL_LINE.exec(text);
+      const match = usual ?? KEY.exec(text);
       if (!match) throw NOT_PLAIN;
-      const key = keyOf(match);
+      const key = usual ? plainKey(usual[1] as string) : keyOf(match);
       if (entries.has(key)) throw NOT_PLAIN;
       this.#next++;
-      const at = KEY.lastIndex + 1;
-      entries.set(key, { offset: line.offset, node: this.#valueAfter(line, at, indent) });
+      const word = usual?.[2];
+      const node: SourceNode =
+        word === undefined
+          ? this.#valueAfter(line, usual ? text.length : KEY.lastIndex + 1, indent)
+          : { kind: 'scalar', offset: line.offset + text.length - word.length, value: plainScalar(word) };
+      entries.set(key, { offset: line.offset, node });
     }
     return { kind: 'map', offset, entries };
   }
@@ -183,6 +193,7 @@ function scalar(line: Line, at: number, plain: RegExp): [SourceNode, number] {
 }
 
 function plainScalar(text: string): string | number | boolean | null {
+  if (text.length > LONGEST_WORD && LETTER.test(text)) return text;
   if (WORD_LIKE.test(text)) {
     if (text === 'true' || text === 'false') return text === 'true';
     if (text === 'null') return null;
@@ -196,13 +207,15 @@ function plainScalar(text: string): string | number | boolean | null {
 
 function keyOf(match: RegExpExecArray): string {
   const [, plain, double, single] = match;
-  if (plain !== undefined) {
-    if (WORD_LIKE.test(plain) || plain === '__proto__') throw NOT_PLAIN;
-    return plain;
-  }
+  if (plain !== undefined) return plainKey(plain);
   const quoted = double !== undefined ? unescapeDouble(double) : (single as string).replaceAll("''", "'");
   if (quoted === '__proto__') throw NOT_PLAIN;
   return quoted;
+}
+
+function plainKey(text: string): string {
+  if ((text.length <= LONGEST_WORD && WORD_LIKE.test(text)) || text === '__proto__') throw NOT_PLAIN;
+  return text;
 }
 
 /** The escapes that are admitted are those of JSON. */
