@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBinary } from '../../scripts/build.ts';
+import { fastest } from '../support/fastest.ts';
 import { type CommandResult, runCommand } from '../support/run-command.ts';
 import { tempDir, writeFiles } from '../support/temp-home.ts';
 
@@ -40,5 +41,38 @@ describe('the compiled file in a folder that somebody else has written', () => {
     const { code, stdout } = await run(project, ['version']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('the start of the compiled file', () => {
+  /** A profile as people write it: every slot somewhere, a fallback, now and then keys and a remark. */
+  const profile = (at: number) =>
+    [
+      `  p${at}: # the ${at}th`,
+      `    provider: ${['deepseek', 'glm', 'openrouter'][at % 3]}`,
+      '    models:',
+      `      opus: model-${at}-large`,
+      `      sonnet: "glm:model-${at}"`,
+      '      haiku: deepseek:deepseek-chat',
+      `      default: model-${at}`,
+      `    fallback: [p${(at + 1) % 500}, max]`,
+      ...(at % 7 === 0 ? [`    keys: [env:KEY_${at}]`] : []),
+    ].join('\n');
+
+  it('loads 500 profiles in less than 50 ms, the first time that the process loads anything', async () => {
+    const [small, large] = [tempDir(), tempDir()];
+    const profiles = Array.from({ length: 500 }, (_, at) => profile(at)).join('\n');
+    const place = 'home/.config/midswap/config.yaml';
+    writeFiles(small, { [place]: `profiles:\n${profile(0)}\n  p1: { provider: glm }\n` });
+    writeFiles(large, { [place]: `profiles:\n${profiles}\n` });
+    const check = async (cwd: string) => {
+      const { code, stdout, stderr, durationMs } = await run(cwd, ['config', 'check']);
+      expect(code, stderr).toBe(0);
+      expect(stdout).toContain('fine');
+      return durationMs;
+    };
+    // Everything else that a process does is in both; what else the machine does only adds.
+    const restMs = await fastest(0, () => check(small));
+    expect(await fastest(50, async () => (await check(large)) - restMs, 20)).toBeLessThan(50);
   });
 });
