@@ -91,7 +91,7 @@ function namesIn(match: MatchLogic): readonly string[] {
   return 'starts_with' in match ? [match.starts_with] : [];
 }
 
-/** Of prices that change with the hour the dearest: a limit on what is spent must hold at any hour. */
+/** Of prices that change with the hour the dearest: an estimate may be too high, but not by half too low. */
 function priceOn(prices: ModelInfo['prices'], day: string): ModelPrice {
   if (!Array.isArray(prices)) return prices;
   const begun = prices.filter(({ constraint: rule }) => rule?.type !== 'start_date' || rule.start_date <= day);

@@ -304,7 +304,7 @@ describe('explained', () => {
     const { lines, json } = explainPlan(
       route('tiny', { tokens: 200_000 }),
       sketchFacts({ tokens: 200_000 }),
-      (provider, model) => modelPrice(provider, model).input,
+      (provider, model) => (provider === 'deepseek' ? modelPrice(provider, model).input : undefined),
     );
     expect(lines[0]).toBe('main request, model claude-opus-5-5, slot opus, about 200000 tokens');
     expect(lines[1]).toBe('rule: slot (slot opus of profile tiny)');
