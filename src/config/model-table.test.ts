@@ -92,3 +92,31 @@ it('one that is damaged is told of and left out', async () => {
   const machine = testMachine('profiles: {}', { 'home/.local/state/midswap/models.json': '{' });
   expect((await machine.load()).warnings).toEqual([expect.stringContaining('models update')]);
 });
+
+it('a provider without models is none', () => {
+  expect(parseModelTable('{"models": {"deepseek": {}, "groq": {"m": {}}}}')).toEqual({});
+});
+
+it('a table means the same whether all of it is as it should be or not', () => {
+  const field = fc.oneof(fc.constantFrom(1000, 1.5, true, false, 0, -1, '1', null), fc.double({ min: 0, max: 2e6 }));
+  const price = fc.dictionary(fc.constantFrom('input', 'output', 'cacheRead', 'cacheWrite', 'other'), field);
+  const names = fc.constantFrom('context', 'output', 'vision', 'thinking', 'tools', 'other');
+  const record = fc.tuple(fc.dictionary(names, field), fc.option(price, { nil: undefined }));
+  const models = fc.dictionary(fc.constantFrom('m', 'M', 'vendor/n', 'a b', ''), record, { maxKeys: 3 });
+  let whole = 0;
+  fc.assert(
+    fc.property(models, (given) => {
+      const written = Object.fromEntries(
+        Object.entries(given).map(([name, [fields, prices]]) => [name, prices ? { ...fields, price: prices } : fields]),
+      );
+      const read = (more: object) =>
+        parseModelTable(JSON.stringify({ models: { deepseek: { ...written, ...more } } })).deepseek ?? {};
+      const table = read({});
+      if (Object.keys(table).length > 0 && Object.keys(table).length === Object.keys(written).length) whole++;
+      // With something to be left out every record is read by itself.
+      expect(table).toEqual(read({ 'left out': {} }));
+    }),
+    { numRuns: 2000 },
+  );
+  expect(whole).toBeGreaterThan(50);
+});

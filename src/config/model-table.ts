@@ -8,6 +8,7 @@ import { writePrivateFile } from './write-file.ts';
 type Entry = Readonly<Record<string, unknown>>;
 
 const LIMIT = 32 << 20;
+const MODEL_NAME = /^[^\s\p{Cc}]{1,256}$/u;
 const FORMS = "midswap's own, that of models.dev/api.json, or LiteLLM's model_prices_and_context_window.json";
 
 /** Model data that the user has fetched: it goes before what midswap was shipped with. */
@@ -69,6 +70,7 @@ function notATable(why: string): MidswapError {
 
 class TableBuilder {
   readonly #table = new Map<string, Map<string, ModelRecord>>();
+  readonly #whole = new Map<string, Readonly<Record<string, ModelRecord>>>();
   readonly #catalogue: Catalogue;
 
   constructor(catalogue: Catalogue) {
@@ -77,18 +79,33 @@ class TableBuilder {
 
   add(provider: string, model: string, record: ModelRecord): void {
     const id = this.#catalogue.find(provider)?.id;
-    if (id === undefined || !/^[^\s\p{Cc}]{1,256}$/u.test(model) || Object.keys(record).length === 0) return;
+    if (id === undefined || !MODEL_NAME.test(model) || Object.keys(record).length === 0) return;
     const models = this.#table.get(id) ?? new Map<string, ModelRecord>();
     this.#table.set(id, models.set(model, record));
   }
 
+  /** Models of which nothing has to be left out, as they are. */
+  addWhole(provider: string, models: Readonly<Record<string, ModelRecord>>): void {
+    const id = this.#catalogue.find(provider)?.id;
+    if (id !== undefined) this.#whole.set(id, { ...this.#whole.get(id), ...models });
+  }
+
   build(): ModelTable {
-    return Object.fromEntries([...this.#table].map(([id, models]) => [id, Object.fromEntries(models)]));
+    const single = [...this.#table].map(([id, models]): [string, ModelTable[string]] => [
+      id,
+      { ...this.#whole.get(id), ...Object.fromEntries(models) },
+    ]);
+    return Object.fromEntries([...this.#whole, ...single]);
   }
 }
 
 function readOwn(value: unknown, table: TableBuilder): ModelTable {
   for (const [provider, models] of entriesOf(value)) {
+    // What was written here is as it should be: a start has no time to copy thousands of records.
+    if (areRecords(models)) {
+      table.addWhole(provider, models);
+      continue;
+    }
     for (const [model, entry] of entriesOf(models)) {
       const price = isEntry(entry.price) ? entry.price : {};
       const record = recordOf({
@@ -160,17 +177,54 @@ interface Told {
   readonly prices: readonly [unknown, unknown, unknown, unknown];
 }
 
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0;
+}
+
+function isFlag(value: unknown): value is boolean {
+  return typeof value === 'boolean';
+}
+
+function isPrice(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < 1e6;
+}
+
+type Fields = Readonly<Record<string, (value: unknown) => boolean>>;
+const PRICE_FIELDS: Fields = { input: isPrice, output: isPrice, cacheRead: isPrice, cacheWrite: isPrice };
+const FIELDS: Fields = {
+  context: isCount,
+  output: isCount,
+  vision: isFlag,
+  thinking: isFlag,
+  tools: isFlag,
+  price: (value) => hasOnly(value, PRICE_FIELDS),
+};
+
+function areRecords(models: Entry): models is Readonly<Record<string, ModelRecord>> {
+  const names = Object.keys(models);
+  return names.length > 0 && names.every((name) => MODEL_NAME.test(name) && hasOnly(models[name], FIELDS));
+}
+
+/** Whether a value is a map of such fields, at least one of them, and nothing else. */
+function hasOnly(value: unknown, fields: Fields): boolean {
+  if (!isEntry(value)) return false;
+  let count = 0;
+  for (const name in value) {
+    if (!Object.hasOwn(fields, name) || !fields[name]?.(value[name])) return false;
+    count++;
+  }
+  return count > 0;
+}
+
 function recordOf({ context, output, vision, thinking, tools, prices }: Told): ModelRecord {
-  const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
-  const isPrice = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 1e6;
   const names = ['input', 'output', 'cacheRead', 'cacheWrite'] as const;
   const price = names.flatMap((name, at) => (isPrice(prices[at]) ? [[name, prices[at]] as const] : []));
   return {
     ...(isCount(context) && { context }),
     ...(isCount(output) && { output }),
-    ...(typeof vision === 'boolean' && { vision }),
-    ...(typeof thinking === 'boolean' && { thinking }),
-    ...(typeof tools === 'boolean' && { tools }),
+    ...(isFlag(vision) && { vision }),
+    ...(isFlag(thinking) && { thinking }),
+    ...(isFlag(tools) && { tools }),
     ...(price.length > 0 && { price: Object.fromEntries(price) }),
   };
 }
