@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import type { BreakerSettings, RetrySettings } from '../core/snapshot.ts';
 import type { RoutePlan, Target } from '../core/target.ts';
@@ -137,7 +136,7 @@ async function attemptTarget(
         ? undefined
         : retryDelayMs(repeats++, fault.retryAfterS, Math.random(), retry);
     if (delayMs === undefined) return fault;
-    await sleep(delayMs, undefined, { signal: exchange.signal }).catch(() => {});
+    await pause(delayMs, exchange.signal);
     if (!exchange.canMove()) return fault;
   }
 }
@@ -150,4 +149,18 @@ function keyFor(ring: KeyRing, tried: ReadonlySet<number>): number {
 /** The client repeats by itself, visibly and for minutes, and knows best what Anthropic's answers mean. */
 function leaveToClient(target: Target, others: boolean): boolean {
   return target.quirks.anthropicGenuine && !others;
+}
+
+/** Ends early when nobody waits any more. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
 }

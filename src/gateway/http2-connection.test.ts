@@ -6,7 +6,7 @@ import {
   endsRequest,
   FRAME,
   type Frame,
-  type FrameSocket,
+  FrameSocket,
   keepUp,
   startFrameServer,
 } from '../../test/support/http2-frames.ts';
@@ -60,6 +60,25 @@ describe('a connection', () => {
     expect([connection.hasRoom, retired()]).toEqual([false, 1]);
     await expect.poll(() => closed).toBe(true);
     expect(server.connections[0]?.frames.some(({ type }) => type === FRAME.goaway)).toBe(true);
+  });
+
+  it('whose upstream does not close its half is gone soon after', async () => {
+    const sockets: net.Socket[] = [];
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.push(socket.on('error', () => {}));
+      new FrameSocket(socket, 1, keepUp).settings();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    const socket = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+    await new Promise((resolve) => socket.once('connect', resolve));
+    const connection = new Http2Connection(http2, socket, '127.0.0.1', { ...BIND, onRetired: () => {} });
+    await expect.poll(() => connection.isSettled).toBe(true);
+    connection.check(performance.now() + 60_000);
+    await expect.poll(() => socket.destroyed, { timeout: 3_000 }).toBe(true);
   });
 
   it('is asked for a sign while an answer is awaited in silence, and lives when it gives one', async () => {

@@ -34,6 +34,7 @@ const SESSION_MEMORY = 100_000;
 const MAX_HEADER_BYTES = 64 << 10;
 
 const IDLE_MS = 55_000;
+const GOODBYE_MS = 1_000;
 /** After so long without a sign the other side is asked for one: while an answer is awaited, and beside a new request. */
 const PING_AFTER_MS = 30_000;
 const PING_BESIDE_REQUEST_MS = 10_000;
@@ -48,6 +49,7 @@ const HOP_BY_HOP = new Set(['keep-alive', 'proxy-connection', 'http2-settings'])
 export class Http2Connection {
   readonly #http2: Http2Module;
   readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
   readonly #events: Http2Events;
   readonly #calls = new Set<Http2Call>();
   #isSettled = false;
@@ -66,6 +68,7 @@ export class Http2Connection {
 
   constructor(http2: Http2Module, socket: Socket, host: string, events: Http2Events) {
     this.#http2 = http2;
+    this.#socket = socket;
     this.#events = events;
     const session = http2.connect(`https://${host}`, {
       createConnection: () => socket,
@@ -154,10 +157,9 @@ export class Http2Connection {
     if (hadAnswer) this.#used = true;
     if (this.#calls.size > 0) return;
     this.#idleSinceMs = performance.now();
-    if (this.#session.destroyed) return;
-    if (this.#isRetired) this.#session.close();
+    if (this.#isRetired) this.#leave();
     // What is idle does not keep the process alive.
-    else this.#session.unref();
+    else if (!this.#session.destroyed) this.#session.unref();
   }
 
   /** Why a call got no answer, and whether the upstream cannot have begun to work on it. */
@@ -199,8 +201,16 @@ export class Http2Connection {
   #retire(): void {
     if (this.#isRetired) return;
     this.#isRetired = true;
-    if (this.#calls.size === 0 && !this.#session.closed) this.#session.close();
+    if (this.#calls.size === 0) this.#leave();
     this.#events.onRetired();
+  }
+
+  /** Says goodbye, and does not wait for ever that the other side closes its half too. */
+  #leave(): void {
+    if (!this.#session.closed) this.#session.close();
+    if (this.#socket.destroyed) return;
+    const timer = setTimeout(() => this.#socket.destroy(), GOODBYE_MS).unref();
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 }
 

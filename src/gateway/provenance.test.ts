@@ -56,3 +56,17 @@ it('memories that were left alone for months go away', async () => {
   await store.prune(Date.parse('2026-11-01'));
   expect(await readdir(directory)).toEqual([]);
 });
+
+it('of many conversations those of late are in memory, and the others are read again', async () => {
+  const store = new ProvenanceStore(directory);
+  const first = store.of('k3f9', CONVERSATION);
+  first.remember('sig-k', 'kimi', false);
+  await store.flush();
+  const idOf = (number: number) => `00000000-1111-4222-8333-${String(number).padStart(12, '0')}`;
+  for (let number = 0; number < 400; number++) store.of('k3f9', idOf(number));
+  expect(store.of('k3f9', CONVERSATION)).toBe(first);
+  for (let number = 0; number < 600; number++) store.of('k3f9', idOf(number));
+  const again = store.of('k3f9', CONVERSATION);
+  expect(again).not.toBe(first);
+  expect(again.isForeign('sig-k')).toBe(true);
+});

@@ -7,6 +7,8 @@ import type { Provenance } from '../protocols/protocol.ts';
 const CONVERSATION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const KEEP_DAYS = 60;
 const GENUINE = 'genuine';
+/** Conversations that are in memory at once; a gateway that serves sees many, and what is on disk is read again. */
+const MAX_MEMORIES = 512;
 
 /**
  * Who made the thinking of one conversation, by a hash of each signature. Kept under the client's own session id, so
@@ -67,10 +69,13 @@ export class ProvenanceStore {
       clientSessionId && CONVERSATION_ID.test(clientSessionId) ? clientSessionId.toLowerCase() : undefined;
     const key = conversation ?? `session ${gatewaySession}`;
     let memory = this.#memories.get(key);
-    if (!memory) {
+    if (memory) this.#memories.delete(key);
+    else {
+      if (this.#memories.size >= MAX_MEMORIES) this.#memories.delete(this.#memories.keys().next().value as string);
       memory = new ConversationMemory(this.#read(conversation), (line) => this.#append(conversation, line));
-      this.#memories.set(key, memory);
     }
+    // The one that was used last goes last.
+    this.#memories.set(key, memory);
     return memory;
   }
 

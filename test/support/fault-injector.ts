@@ -199,7 +199,10 @@ async function inject(socket: Socket, ask: Ask, request: RawRequest, injection: 
       const { bytes } = injection.atByte > 0 ? await ask(request) : { bytes: Buffer.alloc(0) };
       const part = bytes.subarray(0, injection.atByte);
       if (part.length > 0) await new Promise<void>((resolve) => socket.write(part, () => resolve()));
-      if (injection.kind === 'stall') return false;
+      if (injection.kind === 'stall') {
+        socket.once('end', () => socket.destroy());
+        return false;
+      }
       if (injection.kind === 'half-open') {
         socket.end();
         return false;
