@@ -15,11 +15,14 @@ const DEFINES = ['--define', 'process.env.NODE_ENV="production"', '--define', 'p
  */
 const TUNING = ['--compile-jit-policy=4', '--compile-exec-argv=--expose-gc'];
 
+/** Has a file of its own for each system, which npm chooses where the package is installed. */
+const NATIVE = ['--external', '@napi-rs/keyring'];
+
 /** The program for Node: `main.js` with its chunks, and `mclaude.js`, which is `midswap claude` under another name. */
 export function buildBundle(outDir: string): void {
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(outDir, { recursive: true });
-  bun('build', '--target=node', '--splitting', '--minify', ...DEFINES, '--outdir', outDir, ENTRY);
+  bun('build', '--target=node', '--splitting', '--minify', ...NATIVE, ...DEFINES, '--outdir', outDir, ENTRY);
   const main = join(outDir, 'main.js');
   const code = readFileSync(main, 'utf8').replace(/^#![^\n]*\n/, '');
   writeFileSync(main, `#!/usr/bin/env node\n${code}`);

@@ -33,6 +33,8 @@ const WATCH_AFTER_MS = 500;
 const LOOPBACK = '127.0.0.1';
 /** Makes this program a reader of one page; see `gateway/server-tools/page-reader.ts`. */
 const PAGE_READER = '__read-page';
+/** Makes this program the one that asks the keychain; see `config/keychain-process.ts`. */
+const KEYCHAIN = '__keychain';
 
 /** Told of every fault that nobody caught. A gateway that serves replaces it: a session outlives a fault. */
 let onFault = (thrown: unknown): void => {
@@ -40,6 +42,9 @@ let onFault = (thrown: unknown): void => {
     process.stderr.write(`${errorLine(thrown)}\n`, () => process.exit(70));
   });
 };
+
+/** Says what is waited for. Once the client has the terminal nothing may be written to it. */
+let onWait = (line: string): unknown => process.stderr.write(`${line}\n`);
 
 /** The streams of this process. The runtime makes each when it is first looked at, and a launch needs none. */
 const streams = {
@@ -60,6 +65,8 @@ if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version')) {
   process.stdout.write(`${manifest.version}\n`);
 } else if (argv.length === 1 && argv[0] === PAGE_READER) {
   await (await import('./gateway/server-tools/page-reader.ts')).servePage(process.stdin, process.stdout);
+} else if (argv.length === 1 && argv[0] === KEYCHAIN) {
+  await (await import('./config/keychain-process.ts')).serveKeychain(process.stdin, process.stdout);
 } else {
   await main();
 }
@@ -93,11 +100,12 @@ function selfCommand(): [string, ...string[]] {
 }
 
 async function createApp(): Promise<App> {
-  const [{ readMachine }, { configPaths }] = await Promise.all([
+  const [{ readMachine }, { withKeychain }, { configPaths }] = await Promise.all([
     import('./config/environment.ts'),
+    import('./config/keychain-opener.ts'),
     import('./config/paths.ts'),
   ]);
-  const machine = readMachine();
+  const machine = withKeychain(readMachine(), [...selfCommand(), KEYCHAIN], (line) => onWait(line));
   const stateDir = () => configPaths(machine).stateDir;
   const wiring: Wiring = {
     machine,
@@ -126,7 +134,7 @@ async function createApp(): Promise<App> {
     },
     ensureConfig: async () =>
       (await import('./config/edit.ts')).ensureConfig(configPaths(machine).configFile, machine.platform),
-    keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine),
+    keyStore: async () => (await import('./config/key-store.ts')).openKeyStore(machine, machine.keychain),
     clientLogin: async () =>
       (await import('./launcher/login.ts')).findLogin(machine.env, machine.home, machine.platform),
     planChange: (change, variables) => planOwnChange(wiring, change, variables),
@@ -160,7 +168,7 @@ async function createApp(): Promise<App> {
 
 /** What the parts below share. */
 interface Wiring {
-  readonly machine: Machine & { readonly cwd: string };
+  readonly machine: Machine & Pick<LoadOptions, 'keychain'> & { readonly cwd: string };
   stateDir(): string;
   client(): {
     readonly parentEnv: Machine['env'];
@@ -238,6 +246,7 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
   const dynamic = options.dynamic ?? snapshot.settings.alwaysDynamic;
   const hosted = await startLaunchGateway(wiring, configuration, options.port);
   onFault = (thrown) => recordFault(wiring.stateDir(), thrown);
+  onWait = () => undefined;
   try {
     const session = hosted.openSession({ reference, dynamic, cwd, label: reference });
     return await launcher.launch({
@@ -258,7 +267,7 @@ async function launch(wiring: Wiring, options: LaunchOptions): Promise<number> {
         }),
       },
       startLine: { profile: reference, port: hosted.port, ...mainTarget(target) },
-      sensitiveVariables: sensitiveVariables(configuration),
+      sensitiveVariables: configuration.sensitiveVariables(),
       hook: {
         url: hosted.promptHookUrl(session),
         token: session.controlSecret.reveal(),
@@ -394,13 +403,6 @@ async function resolver(): Promise<ResolveReference> {
   };
 }
 
-/** Names of every variable that may hold a key: those of the providers, and those that the configuration refers to. */
-function sensitiveVariables({ snapshot, loaded }: OpenConfiguration): string[] {
-  const ofProviders = [...snapshot.providers.values()].flatMap(({ keyVariables }) => keyVariables);
-  const written = JSON.stringify(loaded.config).matchAll(/"env:([^"]+)"/g);
-  return [...new Set([...ofProviders, ...[...written].map(([, name]) => name as string)])];
-}
-
 /** Resolves when the process is told to end. */
 function endOfService(): Promise<void> {
   return new Promise((resolve) => {
@@ -445,17 +447,9 @@ async function writePluginOutside(wiring: Wiring): Promise<string> {
 }
 
 async function findClient({ machine, client }: Wiring) {
-  const [{ findClaude }, { execFile }] = await Promise.all([
-    import('./launcher/find-claude.ts'),
-    import('node:child_process'),
-  ]);
+  const { findClaude, readVersion } = await import('./launcher/find-claude.ts');
   const path = findClaude({ ...client(), env: machine.env, platform: machine.platform });
-  const version = await new Promise<string | undefined>((resolve) => {
-    execFile(path, ['--version'], { timeout: 10_000 }, (error, stdout) => {
-      resolve(error ? undefined : /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0]);
-    });
-  });
-  return { path, version };
+  return { path, version: await readVersion(path) };
 }
 
 /** The demo has a home of its own: it needs no configuration, touches none, and leaves nothing. */

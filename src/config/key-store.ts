@@ -1,4 +1,4 @@
-import { type Keychain, openKeychain } from './keychain.ts';
+import type { Keychain } from './keychain.ts';
 import { configPaths, type Machine } from './paths.ts';
 import { listSecrets, removeSecret, storeSecret } from './secrets.ts';
 
@@ -17,12 +17,12 @@ export interface KeyStore {
   list(): Promise<readonly { readonly name: string; readonly kept: KeptIn }[]>;
 }
 
-export function openKeyStore(machine: Machine, keychain: () => Promise<Keychain | undefined> = openKeychain): KeyStore {
+export function openKeyStore(machine: Machine, keychain: () => Promise<Keychain | undefined>): KeyStore {
   const paths = configPaths(machine);
   const { platform } = machine;
   return {
     file: paths.secretsFile,
-    place: async () => ((await keychain()) ? 'keychain' : 'file'),
+    place: async () => ((await (await keychain())?.exists()) ? 'keychain' : 'file'),
     set: async (name, key) => storeSecret(paths, platform, name, key, await keychain()),
     remove: async (name) => removeSecret(paths, platform, name, await keychain()),
     list: () => listSecrets(paths, platform),

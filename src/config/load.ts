@@ -8,7 +8,7 @@ import type { Flags } from './environment.ts';
 import { environmentProxies } from './environment-proxy.ts';
 import { type ConfigFault, configInvalid, faultsOf, faultText, pathText } from './faults.ts';
 import { signsOf } from './file-signs.ts';
-import { type Keychain, openKeychain } from './keychain.ts';
+import type { Keychain } from './keychain.ts';
 import {
   type Layer,
   layerOf,
@@ -38,6 +38,7 @@ export interface LoadOptions extends Machine {
   readonly configText?: string;
   readonly flags?: Flags;
   readonly version?: number;
+  /** Without it there is no keychain. */
   readonly keychain?: () => Promise<Keychain | undefined>;
   /** Providers that are known by name; those that midswap was shipped with where it is not said. */
   readonly catalogue?: Catalogue;
@@ -95,7 +96,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     options,
     paths,
     referencesIn(mergeLayers(firm.below)),
-    options.keychain ?? openKeychain,
+    options.keychain ?? (async () => undefined),
   );
   const fetched = readModelTable(paths.stateDir, options.platform, catalogue);
   if (fetched.warning !== undefined) warnings.push(fetched.warning);

@@ -23,6 +23,8 @@ export interface OpenConfiguration extends Pick<LoadedConfig, 'snapshot' | 'file
     names: readonly string[],
   ): Promise<{ readonly text: string; readonly data: unknown; readonly leftOut: readonly string[] }>;
   origins(): ReturnType<LoadedConfig['values']>;
+  /** Names of every variable that may hold a key: those of the providers, and those that the configuration refers to. */
+  sensitiveVariables(): string[];
   /** Variables that hold a provider's keys, and which of them are set, `.env` included. Never a value. */
   keys(): readonly {
     readonly provider: string;
@@ -56,6 +58,11 @@ export async function openConfiguration(options: LoadOptions): Promise<OpenConfi
       Object.keys(config[section] ?? {}).some((key) => key.toLowerCase() === name.toLowerCase()),
     exportProfiles: async (names) => (await import('./profile-share.ts')).exportProfiles(loaded, names),
     origins: () => loaded.values(),
+    sensitiveVariables: () => {
+      const ofProviders = [...snapshot.providers.values()].flatMap(({ keyVariables }) => keyVariables);
+      const written = JSON.stringify(config).matchAll(/"env:([^"]+)"/g);
+      return [...new Set([...ofProviders, ...[...written].map(([, name]) => name as string)])];
+    },
     keys: () =>
       [...snapshot.providers.values()].map(({ id, keyVariables }) => ({
         provider: id,

@@ -20,11 +20,13 @@ function place(files: Readonly<Record<string, string>> = {}, mode = 0o600) {
 function memoryKeychain(entries: Record<string, string> = {}): Keychain & { readonly entries: Record<string, string> } {
   return {
     entries,
-    get: (name) => entries[name],
-    set: (name, value) => {
+    exists: async () => true,
+    read: async (names) => ({ values: new Map(Object.entries(entries).filter(([name]) => names.includes(name))) }),
+    set: async (name, value) => {
       entries[name] = value;
+      return true;
     },
-    remove: (name) => {
+    remove: async (name) => {
       delete entries[name];
     },
   };

@@ -3,7 +3,7 @@ import { MidswapError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { parseEnvFile } from './environment.ts';
 import { faultsOf } from './faults.ts';
-import type { Keychain } from './keychain.ts';
+import type { Keychain, KeychainReading } from './keychain.ts';
 import type { ConfigPaths, Machine } from './paths.ts';
 import { parseSource, readRegularFile } from './read-source.ts';
 import { plainValue, type Source } from './source.ts';
@@ -28,6 +28,7 @@ export interface OpenSecrets extends Secrets {
 }
 
 const FILE_LIMIT = 1 << 20;
+const KEPT = 'keychain:';
 const REFERENCE = /^(env|file|keychain):(.+)$/s;
 
 /** Whether the text is a reference, and not a key itself. */
@@ -48,8 +49,7 @@ export async function openSecrets(
   const warnings: { file: string; line: number | undefined; what: string }[] = [];
   const variables = readVariables(machine, paths, warnings);
   const stored = await parseStored(paths.secretsFile, tryRead(paths.secretsFile, machine.platform, warnings));
-  const needsKeychain = [...references, ...stored.values()].some((text) => text.startsWith('keychain:'));
-  const chain = needsKeychain ? await keychain() : undefined;
+  const chain = await readKeychain([...references, ...stored.values()], keychain);
 
   const fromFile = (written: string): Found => {
     const file = written.startsWith('~/') ? join(machine.home, written.slice(2)) : written;
@@ -66,11 +66,12 @@ export async function openSecrets(
     }
   };
   const fromKeychain = (name: string): Found => {
-    const value = chain?.get(name);
-    if (value !== undefined) return secretOf(value, `keychain:${name}`);
     const kept = stored.get(name);
+    // It was written when the keychain was not to be had: what the keychain may have is older.
     if (kept !== undefined && !kept.startsWith('keychain:')) return secretOf(kept, `stored:${name}`);
-    return { missing: chain ? `keychain:${name} is not there` : `keychain:${name}: this system has no keychain` };
+    const value = chain.values.get(name);
+    if (value !== undefined) return secretOf(value, `keychain:${name}`);
+    return { missing: chain.problem ? `keychain:${name}: ${chain.problem}` : `keychain:${name} is not there` };
   };
   const resolve = (reference: string): Found => {
     const [, kind, rest = ''] = REFERENCE.exec(reference) ?? [];
@@ -103,6 +104,17 @@ export async function openSecrets(
   };
 }
 
+/** What the keychain has of the names that these texts refer to. It is opened only if there are any. */
+async function readKeychain(
+  texts: readonly string[],
+  keychain: () => Promise<Keychain | undefined>,
+): Promise<KeychainReading> {
+  const names = texts.filter((text) => text.startsWith(KEPT)).map((text) => text.slice(KEPT.length));
+  if (names.length === 0) return { values: new Map() };
+  const opened = await keychain();
+  return opened ? opened.read([...new Set(names)]) : { values: new Map(), problem: 'this system has no keychain' };
+}
+
 /** Keeps a key under a name, in the keychain where there is one, else in the 0600 secrets file. Says where. */
 export async function storeSecret(
   paths: ConfigPaths,
@@ -113,11 +125,11 @@ export async function storeSecret(
 ): Promise<'keychain' | 'file'> {
   const found = secretOf(value, `the key for "${name}"`);
   if ('missing' in found) throw new MidswapError('usage', `${found.missing}: nothing is kept`);
-  keychain?.set(name, found.secret.reveal());
   const stored = await readStored(paths, platform);
-  stored.set(name, keychain ? `keychain:${name}` : found.secret.reveal());
+  const isInKeychain = (await keychain?.set(name, found.secret.reveal())) ?? false;
+  stored.set(name, isInKeychain ? KEPT + name : found.secret.reveal());
   writeStored(paths, stored);
-  return keychain ? 'keychain' : 'file';
+  return isInKeychain ? 'keychain' : 'file';
 }
 
 /** Forgets a stored key. False when there was none. */
@@ -130,7 +142,14 @@ export async function removeSecret(
   const stored = await readStored(paths, platform);
   const text = stored.get(name);
   if (text === undefined) return false;
-  if (text.startsWith('keychain:')) keychain?.remove(text.slice('keychain:'.length));
+  if (text.startsWith(KEPT)) {
+    if (!keychain) {
+      throw new MidswapError('cannot_write', `the key "${name}" is in the keychain, which is switched off`, {
+        hint: `Unset MIDSWAP_KEYCHAIN, or take the line out of ${paths.secretsFile} and the entry out of the keychain.`,
+      });
+    }
+    await keychain.remove(text.slice(KEPT.length));
+  }
   stored.delete(name);
   writeStored(paths, stored);
   return true;

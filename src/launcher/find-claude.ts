@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { posix, win32 } from 'node:path';
 import { MidswapError } from '../core/errors.ts';
@@ -111,4 +112,13 @@ function runnable(file: string, platform: string): string {
 function isBelow(path: typeof posix, dir: string, root: string): boolean {
   const relative = path.relative(root, dir);
   return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
+}
+
+/** What a client says its version is; `undefined` when it does not say. */
+export function readVersion(claude: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(claude, ['--version'], { timeout: 10_000 }, (error, stdout) => {
+      resolve(error ? undefined : /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0]);
+    });
+  });
 }

@@ -431,12 +431,14 @@ describe('a configuration that is there', () => {
     const kept = new Map([['ccode-deepseek', 'the-old-one']]);
     writeFiles(machine.dir, { 'home/.config/midswap/secrets.yaml': '"ccode-deepseek": "keychain:ccode-deepseek"\n' });
     const keychain = async () => ({
-      get: (name: string) => kept.get(name),
-      set: (name: string, value: string) => {
+      exists: async () => true,
+      read: async () => ({ values: new Map(kept) }),
+      set: async (name: string, value: string) => {
         if (name === 'ccode-minimax') throw new MidswapError('cannot_write', 'the keychain refused the key');
         kept.set(name, value);
+        return true;
       },
-      remove: (name: string) => void kept.delete(name),
+      remove: async (name: string) => void kept.delete(name),
     });
     const made = await plan(machine, { rival: 'ccode' }, { keychain, force: true });
     expect(made.secrets.map(({ name }) => name)).toEqual(['ccode-deepseek', 'ccode-minimax']);

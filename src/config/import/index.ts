@@ -6,7 +6,7 @@ import { redact } from '../../core/redact.ts';
 import type { Secret } from '../../core/secret.ts';
 import { changedText, editConfig, NEW_FILE } from '../edit.ts';
 import { configInvalid } from '../faults.ts';
-import { type Keychain, openKeychain } from '../keychain.ts';
+import type { Keychain } from '../keychain.ts';
 import { type ConfigPaths, configPaths, type Machine } from '../paths.ts';
 import { parseSource, readRegularFile } from '../read-source.ts';
 import type { RawConfig } from '../schema.ts';
@@ -237,7 +237,7 @@ async function newSecrets(
 ): Promise<{ wanted: StoredSecret[]; taken: StoredSecret[] }> {
   if (secrets.length === 0) return { wanted: [], taken: [] };
   const known = new Set((await listSecrets(paths, options.platform)).map(({ name }) => name));
-  const stored = await openSecrets(options, paths, [], options.keychain ?? openKeychain);
+  const stored = await openSecrets(options, paths, [], options.keychain ?? (async () => undefined));
   const wanted = secrets
     .map((secret) => ({ ...secret, before: stored.stored(secret.name) }))
     .filter(({ value, before }) => before?.reveal() !== value.reveal());
@@ -267,7 +267,7 @@ async function apply(
       hint: 'Run the import again.',
     });
   }
-  const keychain = plan.secrets.length > 0 ? await (options.keychain ?? openKeychain)() : undefined;
+  const keychain = plan.secrets.length > 0 ? await options.keychain?.() : undefined;
   const stored: { name: string; kept: 'keychain' | 'file' }[] = [];
   try {
     // Keys first: a configuration that refers to keys which are not there would be half of an import.
