@@ -47,6 +47,12 @@ profiles:
     expect(snapshot.targetFor('openrouter', 'any').http2).toBeUndefined();
   });
 
+  it('and of questions that are answered here reaches the settings', async () => {
+    expect((await loadText('')).snapshot.settings.localAnswers).toEqual({ modelCheck: true, quotaCheck: true });
+    const { snapshot } = await loadText('local_answers: { quota_check: false }');
+    expect(snapshot.settings.localAnswers).toEqual({ modelCheck: true, quotaCheck: false });
+  });
+
   it('is nothing where nothing is said', async () => {
     const { snapshot } = await loadText('');
     expect(snapshot.settings).not.toHaveProperty('retry');

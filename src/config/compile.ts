@@ -25,6 +25,7 @@ const SUBSCRIPTION_ALIAS = 'max';
 export const BUILT_IN = {
   default_profile: SUBSCRIPTION,
   always_dynamic: true,
+  local_answers: { model_check: true, quota_check: true },
   gateway: { host: '127.0.0.1', port: 0, max_body_bytes: 32 << 20, grace_ms: 30_000, ping_ms: 10_000 },
   ...TOOL_DEFAULTS,
 } as const satisfies RawConfig;
@@ -207,7 +208,7 @@ function modelNamesOf(providers: ReadonlyMap<string, CompiledProvider>, tables: 
 }
 
 function settingsOf(config: RawConfig): Settings {
-  const { default_profile, always_dynamic, gateway = {}, retry, breaker, fallback_on } = config;
+  const { default_profile, always_dynamic, gateway = {}, retry, breaker, fallback_on, local_answers = {} } = config;
   return Object.freeze({
     defaultProfile: default_profile ?? BUILT_IN.default_profile,
     alwaysDynamic: always_dynamic ?? BUILT_IN.always_dynamic,
@@ -219,6 +220,10 @@ function settingsOf(config: RawConfig): Settings {
     ...(retry ? { retry: retryOf(retry) } : {}),
     ...(breaker ? { breaker: breakerOf(breaker) } : {}),
     ...(fallback_on ? { fallbackOn: failuresOf(fallback_on) } : {}),
+    localAnswers: {
+      modelCheck: local_answers.model_check ?? BUILT_IN.local_answers.model_check,
+      quotaCheck: local_answers.quota_check ?? BUILT_IN.local_answers.quota_check,
+    },
   });
 }
 

@@ -269,6 +269,13 @@ export const configShape = object({
     fallbackOn,
     "Failures that move on along a profile's `fallback`. Without it: all but `credential`, `permission` and `context_overflow`, and nothing that the subscription answers with 401, 402 or 403.",
   ),
+  local_answers: key(
+    object({
+      model_check: key(flag(), 'Whether a name that was typed with `/model` exists.'),
+      quota_check: key(flag(), "The look at the limits at Claude Code's start, where it is not for a subscription."),
+    }),
+    'Questions of the client that midswap answers without a model.',
+  ),
   gateway: key(gateway, 'The gateway itself.'),
 });
 

@@ -89,6 +89,15 @@ export interface Settings {
   readonly retry?: RetrySettings;
   readonly breaker?: BreakerSettings;
   readonly fallbackOn?: readonly FailureClass[];
+  /** Probes of the client that are answered here; absent: all that are safe. */
+  readonly localAnswers?: LocalAnswers;
+}
+
+export interface LocalAnswers {
+  /** Whether a name that was typed is a model. */
+  readonly modelCheck?: boolean;
+  /** The look at the limits at the client's start, where they are not those of a subscription. */
+  readonly quotaCheck?: boolean;
 }
 
 /** Answers that are kept for requests which say that they want the same one again. */

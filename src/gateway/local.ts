@@ -4,7 +4,7 @@ import type { Envelope } from '../core/messages.ts';
 import { offeredNames } from '../core/offer.ts';
 import type { Selection } from '../core/session.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import { isModelProbe } from '../routing/classify.ts';
+import { isModelProbe, isQuotaProbe } from '../routing/classify.ts';
 import { makePlan } from '../routing/plan.ts';
 import { resolveReference } from '../routing/reference.ts';
 import type { Reply } from './reply.ts';
@@ -20,7 +20,10 @@ export function answerLocally(
   envelope: Envelope,
   reply: Reply,
 ): boolean {
-  if (facts.class === 'count_tokens' || !isModelProbe(envelope)) return false;
+  if (facts.class === 'count_tokens') return false;
+  const { modelCheck = true, quotaCheck = true } = snapshot.settings.localAnswers ?? {};
+  if (quotaCheck && isQuotaProbe(envelope)) return answerQuota(snapshot, selection, facts, reply);
+  if (!modelCheck || !isModelProbe(envelope)) return false;
   // Names that the client knows by itself are checked by whoever serves them.
   const plan = makePlan(snapshot, selection, facts);
   if (plan.targets[0].model === undefined) return false;
@@ -35,6 +38,14 @@ export function answerLocally(
     ['content-type', 'application/json', 'request-id', reply.requestId],
     errorEnvelope('not_found_error', message, reply.requestId),
   );
+  return true;
+}
+
+/** Only a subscription has limits that the client can show; others are asked for nothing with it. */
+function answerQuota(snapshot: Snapshot, selection: Selection, facts: RequestFacts, reply: Reply): boolean {
+  const { credential } = makePlan(snapshot, selection, facts).targets[0];
+  if (credential.kind === 'client' || credential.kind === 'missing') return false;
+  reply.sendJson(200, probeAnswer(facts.model, reply.requestId));
   return true;
 }
 
