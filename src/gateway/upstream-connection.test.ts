@@ -63,6 +63,17 @@ describe('a connection', () => {
     expect(Number(await textOf(url))).toBeLessThan(4);
   });
 
+  it('that a crowd has left behind is closed after a moment, but for some', async () => {
+    const url = await listen((socket) => setTimeout(() => socket.write(withLength('x')), 50));
+    await Promise.all(Array.from({ length: 60 }, () => textOf(url)));
+    expect(sockets.size).toBe(60);
+    await expect.poll(() => sockets.size, { timeout: 4_000 }).toBe(16);
+    await sleep(1_200);
+    expect(sockets.size).toBe(16);
+    expect(await textOf(url)).toBe('x');
+    expect(sockets.size).toBe(16);
+  });
+
   it.each([
     ['that the upstream wants closed', withLength('x', 'connection: close\r\n')],
     ['that said more than was asked for', `${withLength('x')}${withLength('poison')}`],

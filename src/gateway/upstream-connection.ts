@@ -94,8 +94,13 @@ export class Connection implements AnswerSource {
     if (this.#serving === outgoing) this.destroy();
   }
 
+  /** How long it has had no request. */
+  idleMs(nowMs: number): number {
+    return nowMs - this.#idleSinceMs;
+  }
+
   isUsable(nowMs: number): boolean {
-    const idleMs = nowMs - this.#idleSinceMs;
+    const idleMs = this.idleMs(nowMs);
     return !this.#dead && this.#socket.writable && idleMs >= 0 && idleMs < MAX_IDLE_MS;
   }
 

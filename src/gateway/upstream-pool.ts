@@ -5,7 +5,10 @@ import { Http2Pool } from './http2-pool.ts';
 import { Connection, type ConnectionKeeper, type Outgoing } from './upstream-connection.ts';
 
 const MAX_IDLE = 256;
-const SWEEP_MS = 5_000;
+/** So many rest until they are old; the others, which a crowd has left behind, only for a moment. */
+const MAX_RESTING = 16;
+const MOMENT_MS = 1_000;
+const SWEEP_MS = 1_000;
 /** How long an origin that took HTTP/1.1 is not asked again for something else. */
 const PLAIN_MS = 600_000;
 const MAX_PLAIN = 1_000;
@@ -134,7 +137,12 @@ export class ConnectionPool implements ConnectionKeeper {
   #closeOld(): void {
     const now = Date.now();
     for (const [key, list] of [...this.#idle]) {
-      for (const connection of [...list]) if (!connection.isUsable(now)) connection.destroy();
+      // The newest is at the end.
+      const surplus = list.length - MAX_RESTING;
+      for (const [at, connection] of [...list].entries()) {
+        const isSurplus = at < surplus && connection.idleMs(now) > MOMENT_MS;
+        if (isSurplus || !connection.isUsable(now)) connection.destroy();
+      }
       if (list.length === 0) this.#idle.delete(key);
     }
     this.#http2.check(performance.now());
