@@ -91,6 +91,8 @@ function ask(options: KeychainOptions, request: KeychainRequest): Promise<Keycha
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
+      // A copy of the single file that is called `mclaude` would take this for the client's arguments.
+      argv0: 'midswap',
       cwd: home,
       env: Object.fromEntries(Object.entries(env).filter(([name]) => VARIABLES.test(name))),
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { tempDir, writeFiles } from '../../test/support/temp-home.ts';
+import { MidswapError } from '../core/errors.ts';
 import type { Keychain } from './keychain.ts';
 import { configPaths, type Env } from './paths.ts';
 import { listSecrets, openSecrets, removeSecret, storeSecret } from './secrets.ts';
@@ -131,6 +132,44 @@ describe('stored keys', () => {
     expect((await open({}, [], keychain)).stored('deepseek')?.reveal()).toBe('key-1');
     await removeSecret(paths, 'linux', 'deepseek', keychain);
     expect(keychain.entries).toEqual({});
+  });
+
+  it('in the file go before what the keychain has of that name: they were stored when it was not to be had', async () => {
+    const { paths, open } = place();
+    const keychain = memoryKeychain();
+    await storeSecret(paths, 'linux', 'corp', 'old', keychain);
+    await storeSecret(paths, 'linux', 'corp', 'new', undefined);
+    const secrets = await open({}, ['keychain:corp'], keychain);
+    expect(keyIn(secrets.resolve('keychain:corp'))).toBe('new');
+    expect(secrets.stored('corp')?.reveal()).toBe('new');
+  });
+
+  it('go to the file where the keychain turns out not to be there', async () => {
+    const { paths, open } = place();
+    expect(await storeSecret(paths, 'linux', 'corp', 'key', { ...memoryKeychain(), set: async () => false })).toBe(
+      'file',
+    );
+    expect((await open()).stored('corp')?.reveal()).toBe('key');
+  });
+
+  it('change nowhere when the file or the keychain does not take the change', async () => {
+    const { paths } = place();
+    const keychain = memoryKeychain();
+    await storeSecret(paths, 'linux', 'corp', 'old', keychain);
+    const refuses = async () => {
+      throw new MidswapError('cannot_write', 'locked');
+    };
+    const locked = { ...keychain, set: refuses, remove: refuses };
+    const before = readFileSync(paths.secretsFile, 'utf8');
+    const changes = [storeSecret(paths, 'linux', 'corp', 'new', locked), removeSecret(paths, 'linux', 'corp', locked)];
+    for (const change of changes) await expect(change).rejects.toMatchObject({ code: 'cannot_write' });
+    await expect(removeSecret(paths, 'linux', 'corp', undefined)).rejects.toThrow(/keychain, which is switched off/);
+    expect(readFileSync(paths.secretsFile, 'utf8')).toBe(before);
+    writeFileSync(paths.secretsFile, 'corp: [');
+    await expect(storeSecret(paths, 'linux', 'corp', 'new', keychain)).rejects.toMatchObject({
+      code: 'config_invalid',
+    });
+    expect(keychain.entries).toEqual({ corp: 'old' });
   });
 
   it('of the wrong form are refused, and nothing is written', async () => {

@@ -33,6 +33,8 @@ export function commandLine(config?: string): CommandLine {
     HOME: home,
     MIDSWAP_HOME: join(home, 'midswap'),
     MIDSWAP_CLAUDE: client,
+    // That of whoever runs the tests is not for them.
+    MIDSWAP_KEYCHAIN: 'off',
     // Bun would keep what it made of the sources in the home.
     BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
   };
