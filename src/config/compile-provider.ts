@@ -1,7 +1,7 @@
 import type { ModelRecord, ModelTable } from '../catalogue/models.ts';
 import { type CatalogueEntry, regionOfVariable } from '../catalogue/provider.ts';
 import { DEFAULT_QUIRKS, mergeQuirks, type PartialQuirks, quirksByKey } from '../catalogue/quirks.ts';
-import type { Secret } from '../core/secret.ts';
+import { Secret } from '../core/secret.ts';
 import type { Slot } from '../core/slot.ts';
 import type { Limits, Provider } from '../core/snapshot.ts';
 import type { Credential, Endpoint, ProtocolId, Quirks, Timeouts } from '../core/target.ts';
@@ -117,12 +117,17 @@ export function keyCredential(
   remarks: Remarks,
 ): Credential {
   const found = references.map((reference) => secrets.resolve(reference));
-  const keys = found.flatMap((one) => ('secret' in one ? [one.secret] : []));
+  const keys = found.flatMap((one, at) => ('secret' in one ? [named(one.secret, `${path.join('.')}[${at}]`)] : []));
   const missing = found.flatMap((one) => ('missing' in one ? [one.missing] : []));
   const [first, ...others] = keys;
   if (!first) return { kind: 'missing', reason: `no key: ${missing.join('; ') || 'the list of keys is empty'}` };
   for (const what of missing) remarks.warn({ path, what: `${what}; this key is left out` });
   return { kind: 'keys', keys: [first, ...others] };
+}
+
+/** Keys that stand in the file itself have no name: then it is their place. */
+function named(secret: Secret, place: string): Secret {
+  return secret.origin === 'config' ? new Secret(secret.reveal(), place) : secret;
 }
 
 function defaultCredential(

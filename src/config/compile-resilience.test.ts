@@ -47,6 +47,20 @@ profiles:
     expect(snapshot.targetFor('openrouter', 'any').http2).toBeUndefined();
   });
 
+  it('names keys in plain text by their place, so that each is known by itself', async () => {
+    const { snapshot } = await loadText(
+      'providers: { deepseek: { auth: { keys: ["sk-one-0123456789", "env:B", "sk-two-0123456789"] } } }',
+      { B: 'key-b-0123456789' },
+    );
+    const { credential } = snapshot.targetFor('deepseek', 'deepseek-chat');
+    const keys = credential.kind === 'keys' ? credential.keys : [];
+    expect(keys.map(({ origin }) => origin)).toEqual([
+      'providers.deepseek.auth.keys[0]',
+      'env:B',
+      'providers.deepseek.auth.keys[2]',
+    ]);
+  });
+
   it('and of questions that are answered here reaches the settings', async () => {
     expect((await loadText('')).snapshot.settings.localAnswers).toEqual({ modelCheck: true, quotaCheck: true });
     const { snapshot } = await loadText('local_answers: { quota_check: false }');

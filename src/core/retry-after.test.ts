@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterSeconds } from './retry-after.ts';
+import { resetSeconds, retryAfterSeconds } from './retry-after.ts';
 
 const DATE = 'Wed, 21 Oct 2026 07:28:00 GMT';
 
@@ -33,5 +33,54 @@ describe('the wait that an upstream asks for', () => {
   it('measures a date against the given clock when the answer has no date, and not at all without a clock', () => {
     expect(retryAfterSeconds({ 'retry-after': DATE }, '', Date.parse('2026-10-21T07:27:59.500Z'))).toBe(0.5);
     expect(retryAfterSeconds({ 'retry-after': DATE }, '')).toBeUndefined();
+  });
+});
+
+describe('the time until a limit is filled again', () => {
+  const now = { date: 'Wed, 21 Oct 2026 07:28:00 GMT' };
+  const epoch = Date.parse(now.date) / 1000;
+  it.each([
+    [
+      {
+        'anthropic-ratelimit-unified-reset': String(epoch + 7_200),
+        'anthropic-ratelimit-unified-status': 'rejected',
+      },
+      '',
+      7_200,
+    ],
+    [
+      {
+        'anthropic-ratelimit-unified-reset': String(epoch + 7_200),
+        'anthropic-ratelimit-unified-status': 'allowed',
+      },
+      '',
+      undefined,
+    ],
+    [{ 'x-ratelimit-reset': '45', 'x-ratelimit-remaining': '3' }, '', undefined],
+    [{ 'x-ratelimit-reset': '45', 'x-ratelimit-remaining': '0' }, '', 45],
+    [{ 'x-ratelimit-reset': String((epoch + 60) * 1000) }, '', 60],
+    [{ 'x-ratelimit-reset': '45' }, '', 45],
+    [{ 'x-ratelimit-reset': '6m0s' }, '', 360],
+    [{ 'ratelimit-reset': '12.5' }, '', 12.5],
+    [{}, `{"error":{"metadata":{"headers":{"X-RateLimit-Reset":"${(epoch + 3_600) * 1000}"}}}}`, 3_600],
+    [{}, `{"error":{"type":"usage_limit_reached","resets_in_seconds":1234}}`, 1_234],
+    [{}, `{"error":{"resets_at":${epoch + 10}}}`, 10],
+    [{}, `{"resets_at":"2026-10-21T09:28:00Z"}`, 7_200],
+    [{}, 'Your limit will reset at 2026-10-21 08:28:00 UTC', 3_600],
+    [{}, 'Your limit will reset at 2026-10-21T08:28:00+00:00.', 3_600],
+    [{}, 'It resets in 3h 12m.', 11_520],
+    [{}, 'Your quota will reset after 2 days', 172_800],
+    [{}, 'Your limit will reset at 2026-10-21 18:00:00', undefined],
+    [{ 'x-ratelimit-reset': 'soon' }, '', undefined],
+    [{ 'x-ratelimit-reset': String(epoch - 50) }, '', 0],
+    [{}, '{"reset_time":""}', undefined],
+    [{}, 'reset your password', undefined],
+  ])('%j %s is %s', (headers, body, seconds) => {
+    expect(resetSeconds({ ...now, ...headers }, body)).toBe(seconds);
+  });
+
+  it('is not known without a clock', () => {
+    expect(resetSeconds({ 'x-ratelimit-reset': String(epoch) }, '')).toBeUndefined();
+    expect(resetSeconds({ 'x-ratelimit-reset': String(epoch) }, '', (epoch - 5) * 1000)).toBe(5);
   });
 });

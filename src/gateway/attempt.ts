@@ -123,7 +123,7 @@ export class Attempt {
     const waiting = { id: reply.requestId, session: session.id, main: isMain };
     const { provider } = this.#target;
     const limits = limitsOf(this.#target);
-    const gate = limits?.perKey ? `${provider} (key ${options.keyIndex + 1})` : provider;
+    const gate = limits?.perKey ? gateOf(this.#target, options.keyIndex) : provider;
     const lease = limits ? await gateway.admission.enter(gate, limits, waiting, this.#exchange.signal) : UNLIMITED;
     if (typeof lease !== 'function') return lease;
     this.#paused = false;
@@ -287,6 +287,12 @@ export class Attempt {
     const { reply } = this.#exchange;
     return [...type, 'request-id', reply.requestId, ...this.#exchange.routeHeaders(this.#target)];
   }
+}
+
+/** Where the limits hold for each key: a key has the same queue in every pool that it is in. */
+function gateOf({ provider, credential }: Target, keyIndex: number): string {
+  const key = credential.kind === 'keys' ? credential.keys[keyIndex] : undefined;
+  return key ? `${provider} (${key.origin})` : provider;
 }
 
 function forwarded(answer: UpstreamAnswer): string[] {

@@ -33,6 +33,7 @@ function exchange(script: Script, health = new HealthStore(), given: Partial<Att
     signal: abort.signal,
     fallbackOn: undefined,
     isCompaction: false,
+    loginOf: () => '',
     resilienceOf: () => ({}),
     passOver: () => {},
     canMove: () => !abort.signal.aborted,
@@ -273,5 +274,121 @@ describe('a request that does not fit', () => {
     const { attempting, tries } = exchange(['context_overflow', 'ok'], undefined, { isCompaction: true });
     expect(await attemptAll(attempting, places())).toBeUndefined();
     expect(tries).toEqual(['a', 'larger']);
+  });
+});
+
+describe('a limit that is used up until a known time', () => {
+  const used = (failure: FailureClass, retryAfterS: number) => [{ class: failure, retryAfterS }, 'ok'] as Script;
+  const plan = () => planOf(target('a'), target('b'));
+  /** What a request tries after one that met the fault. */
+  async function triesAfter(script: Script, given: Partial<Attempting> = {}, first = plan(), second = plan()) {
+    const health = new HealthStore();
+    await attemptAll(exchange(script, health, given).attempting, first);
+    const later = exchange(['ok', 'ok'], health, given);
+    await attemptAll(later.attempting, second);
+    return later.tries;
+  }
+
+  it.each([
+    ['quota', 2],
+    ['quota', 3_600],
+    ['rate_limit', 3_600],
+  ] as const)('leaves the place alone until then: %s, %i s', async (failure, seconds) => {
+    expect(await triesAfter(used(failure, seconds))).toEqual(['b']);
+  });
+
+  it.each([
+    ['a short wait for a limit', used('rate_limit', 3)],
+    ['one without a time', ['quota', 'ok'] as Script],
+    [
+      'a limit of our own',
+      [{ class: 'rate_limit', retryAfterS: 60, upstreamStatus: undefined as never }, 'ok'] as Script,
+    ],
+    ['a place that is full', [{ class: 'overloaded', retryAfterS: 60 }, 'ok'] as Script],
+  ])('does not for %s', async (_, script) => {
+    expect(await triesAfter(script)).toEqual(['a']);
+  });
+
+  it('comes back when the time is over', async () => {
+    const health = new HealthStore();
+    const [a] = plan().targets;
+    health.block(a, 'model', '', 5_000, 0);
+    expect([4_999, 5_000].map((now) => health.isBlocked(a, 'model', '', now))).toEqual([true, false]);
+  });
+
+  it('is believed for a week and a day at most', () => {
+    const health = new HealthStore();
+    const [a] = plan().targets;
+    health.block(a, 'model', '', 1e15, 0);
+    const day = 86_400_000;
+    expect([7 * day, 8 * day].map((now) => health.isBlocked(a, 'model', '', now))).toEqual([true, false]);
+  });
+
+  it('is asked all the same where there is no other', async () => {
+    expect(await triesAfter(used('quota', 3_600), {}, planOf(target('a')), planOf(target('a')))).toEqual(['a']);
+  });
+
+  it('is of that model, that key and that login only', async () => {
+    const other = {
+      ...target('a'),
+      credential: { kind: 'keys', keys: [new Secret('another', 'env:KEY_0')] },
+    } as Target;
+    expect(await triesAfter(used('quota', 3_600), {}, plan(), planOf(other, target('b')))).toEqual(['a']);
+    let model = 'one';
+    const byModel = { modelOf: () => model };
+    const health = new HealthStore();
+    await attemptAll(exchange(used('quota', 3_600), health, byModel).attempting, plan());
+    model = 'two';
+    const later = exchange(['ok'], health, byModel);
+    await attemptAll(later.attempting, plan());
+    expect(later.tries).toEqual(['a']);
+
+    const login = () => planOf({ ...target('a'), credential: { kind: 'client' } } as Target, target('b'));
+    let who = 'ann';
+    const byLogin = { loginOf: () => who };
+    const logins = new HealthStore();
+    await attemptAll(exchange(used('rate_limit', 3_600), logins, byLogin).attempting, login());
+    const tries: string[][] = [];
+    for (const name of ['ben', 'ann']) {
+      who = name;
+      const one = exchange(['ok'], logins, byLogin);
+      await attemptAll(one.attempting, login());
+      tries.push(one.tries);
+    }
+    expect(tries).toEqual([['a'], ['b']]);
+  });
+
+  it('ends with the first key that is ready again', async () => {
+    const health = new HealthStore();
+    const two = planOf(target('a', 2), target('b'));
+    await attemptAll(
+      exchange([{ class: 'rate_limit', retryAfterS: 20 }, { class: 'rate_limit', retryAfterS: 3_600 }, 'ok'], health)
+        .attempting,
+      two,
+    );
+    const now = performance.now();
+    const [a] = two.targets;
+    expect([now, now + 21_000].map((at) => health.isBlocked(a, 'model', '', at))).toEqual([true, false]);
+  });
+});
+
+describe('a key in several pools', () => {
+  const secret = (name: string) => new Secret(name, 'somewhere');
+  const pool = (...keys: Secret[]) => ({ ...target('a'), credential: { kind: 'keys', keys } }) as unknown as Target;
+
+  it('is known to be wrong in all of them, and is named once', async () => {
+    const health = new HealthStore();
+    await attemptAll(exchange(['credential', 'ok'], health).attempting, planOf(pool(secret('one'), secret('two'))));
+    const later = exchange(['ok'], health);
+    await attemptAll(later.attempting, planOf(pool(secret('one'), secret('three'))));
+    expect(later.tries).toEqual(['a key 1']);
+    expect(health.keys(performance.now()).map(({ state }) => state)).toEqual(['parked', 'ready', 'ready']);
+  });
+
+  it('is not another one that is called the same', async () => {
+    const health = new HealthStore();
+    await attemptAll(exchange(['credential'], health).attempting, planOf(pool(secret('one'))));
+    expect(health.ring(pool(secret('two')))?.pick(performance.now())).toBe(0);
+    expect(health.ring(pool(secret('one')))?.pick(performance.now())).toBeUndefined();
   });
 });

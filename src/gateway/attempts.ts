@@ -4,7 +4,7 @@ import type { RoutePlan, Target } from '../core/target.ts';
 import type { Breaker } from '../policy/breaker.ts';
 import { FAILURE_RULES, movesOn } from '../policy/failure-rules.ts';
 import type { KeyRing } from '../policy/key-ring.ts';
-import { retryDelayMs } from '../policy/retry.ts';
+import { DEFAULT_RETRY, retryDelayMs } from '../policy/retry.ts';
 import type { GatewayCore } from './gateway-core.ts';
 
 /** What the configuration says of a target's provider; absent is the built-in value. */
@@ -20,6 +20,8 @@ export interface Attempting {
   readonly signal: AbortSignal;
   /** Failures that move on, where the configuration names them. */
   readonly fallbackOn: readonly FailureClass[] | undefined;
+  /** Names the client's own login without telling it, where it is the credential; empty otherwise. */
+  loginOf(target: Target): string;
   /** A summary of the whole conversation, which has nowhere to go when it does not fit. */
   readonly isCompaction: boolean;
   /** Nothing of an answer was sent, and somebody still waits for it. */
@@ -51,7 +53,7 @@ export async function attemptAll(exchange: Attempting, plan: RoutePlan): Promise
     // A place to move to that cannot even be asked must not hide why the first choice failed.
     if (i > 0 && target.credential.kind === 'missing') continue;
     if (last?.class === 'context_overflow' && !isLarger(target, tooSmall)) continue;
-    if ((others || i > 0) && !breakerOf(exchange, target).allow(performance.now())) {
+    if ((others || i > 0) && !isWell(exchange, target)) {
       exchange.passOver(target);
       continue;
     }
@@ -75,6 +77,14 @@ function isLarger(target: Target, window: number | undefined): boolean {
   return contextWindow === undefined || contextWindow > (window ?? 0);
 }
 
+/** Takes the one try of a target that was left alone and may be well again. */
+function isWell(exchange: Attempting, target: Target): boolean {
+  const now = performance.now();
+  const { health } = exchange.gateway;
+  if (health.isBlocked(target, exchange.modelOf(target), exchange.loginOf(target), now)) return false;
+  return breakerOf(exchange, target).allow(now);
+}
+
 /** The target's tries, and what they say of its health. */
 async function attemptGuarded(
   exchange: Attempting,
@@ -92,9 +102,22 @@ async function attemptGuarded(
   const now = performance.now();
   if (!fault) breaker.succeed();
   else if (FAILURE_RULES[fault.class].unhealthy) breaker.fail(now);
-  else if (fault.class === 'quota' && fault.retryAfterS) breaker.fail(now, now + fault.retryAfterS * 1000);
   else breaker.forget();
+  if (fault && isUsedUp(fault, exchange.resilienceOf(target).retry)) {
+    const untilMs = now + (fault.retryAfterS as number) * 1000;
+    const { rotateAfter } = exchange.resilienceOf(target);
+    // With several keys, the first that is ready again counts, not the last that was asked.
+    const readyMs = exchange.gateway.health.ring(target, rotateAfter)?.readyAtMs(now) ?? untilMs;
+    const login = exchange.loginOf(target);
+    exchange.gateway.health.block(target, exchange.modelOf(target), login, Math.min(untilMs, readyMs), now);
+  }
   return fault;
+}
+
+/** A limit whose end the upstream has told, and for which nobody waits here. */
+function isUsedUp({ class: failure, retryAfterS, upstreamStatus }: UpstreamFault, retry = DEFAULT_RETRY): boolean {
+  if (retryAfterS === undefined || retryAfterS === 0 || upstreamStatus === undefined) return false;
+  return failure === 'quota' || (failure === 'rate_limit' && retryAfterS * 1000 > retry.maxMs);
 }
 
 function breakerOf(exchange: Attempting, target: Target): Breaker {

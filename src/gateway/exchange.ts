@@ -13,7 +13,7 @@ import { makePlan } from '../routing/plan.ts';
 import { readPromptChoice } from '../routing/prompt-choice.ts';
 import { Attempt } from './attempt.ts';
 import { type Attempting, type AttemptOptions, attemptAll, type Resilience } from './attempts.ts';
-import { CACHE_HEADER, cacheWish } from './cache.ts';
+import { CACHE_HEADER, cacheWish, identityOf } from './cache.ts';
 import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { headerOf, type Inbound, type Outbound } from './inbound.ts';
@@ -25,6 +25,8 @@ import type { Ticking } from './ticker.ts';
 import { windowFault } from './window.ts';
 
 const BODY_IDLE_MS = 30_000;
+/** For what never leaves this process. */
+const NO_SALT = Buffer.alloc(0);
 /** Prompts whose `@alias` is kept in mind: those of the last hours. */
 const MAX_PROMPTS = 256;
 
@@ -116,8 +118,15 @@ export class Exchange implements Ticking, Attempting {
     return this.#abort.signal;
   }
 
+  /** Somebody waits for it: a turn of the conversation, or what the conversation cannot go on without. */
   get isMain(): boolean {
-    return this.#facts?.class === 'main';
+    const { class: kind } = this.#facts ?? {};
+    return kind === 'main' || kind === 'compaction' || kind === 'classifier' || kind === 'web_search';
+  }
+
+  loginOf(target: Target): string {
+    if (target.credential.kind !== 'client') return '';
+    return identityOf(target, this.envelope, this.gateway.isToken, NO_SALT) ?? '';
   }
 
   get isCompaction(): boolean {

@@ -49,15 +49,10 @@ export class Breaker {
     this.#trying = false;
   }
 
-  /** `untilMs` opens it at once until then: a quota whose reset is known. */
-  fail(nowMs: number, untilMs?: number): void {
+  fail(nowMs: number): void {
     const { threshold, windowMs, maxOpenMs } = this.#settings;
     const wasOpen = this.#openUntilMs !== undefined;
     this.#trying = false;
-    if (untilMs !== undefined) {
-      this.#openUntilMs = Math.max(this.#openUntilMs ?? 0, untilMs);
-      return;
-    }
     if (wasOpen) {
       // A late failure of a call made before it opened says nothing new.
       if (this.state(nowMs) === 'open') return;

@@ -8,11 +8,16 @@ export interface KeyRingSettings {
 /** How long a key rests after a failure of its own, milliseconds, where the upstream does not say. */
 const REST_MS: Partial<Record<FailureClass, number>> = { rate_limit: 20_000, quota: 900_000 };
 
-interface KeyState {
+/** What is known of one key, whichever pools it is in. */
+export interface KeyState {
   restsUntilMs: number;
   /** Failed authentication: not used again until the configuration changes. */
   parked: boolean;
   uses: number;
+}
+
+export function newKeyState(): KeyState {
+  return { restsUntilMs: 0, parked: false, uses: 0 };
 }
 
 export interface KeyStatus {
@@ -24,13 +29,13 @@ export interface KeyStatus {
 
 /** The health of several keys of one provider, by their position. It never sees a key. */
 export class KeyRing {
-  readonly #keys: KeyState[];
+  readonly #keys: readonly KeyState[];
   readonly #settings: KeyRingSettings;
   #current = 0;
 
-  constructor(count: number, settings: KeyRingSettings = { rotateAfter: 0 }) {
+  constructor(keys: number | readonly KeyState[], settings: KeyRingSettings = { rotateAfter: 0 }) {
     this.#settings = settings;
-    this.#keys = Array.from({ length: count }, () => ({ restsUntilMs: 0, parked: false, uses: 0 }));
+    this.#keys = typeof keys === 'number' ? Array.from({ length: keys }, newKeyState) : keys;
   }
 
   /** The key to use now, leaving out those tried already; `undefined` when none is ready. */

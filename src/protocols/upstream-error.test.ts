@@ -221,4 +221,16 @@ describe('the fault of an error answer', () => {
     expect(fault(429, { error: { message: 'Please try again in 7s' } })).toMatchObject({ retryAfterS: 7 });
     expect(fault(429, { error: { message: 'wait' } }).shouldRetry).toBeUndefined();
   });
+
+  it('says until when a limit is used up, and of nothing else', () => {
+    const reset = { 'x-ratelimit-reset': '3600' };
+    const empty = { error: { code: 'insufficient_quota', message: 'You exceeded your current quota' } };
+    expect(fault(429, empty, reset)).toMatchObject({ class: 'quota', retryAfterS: 3_600 });
+    expect(fault(429, { error: { message: 'wait' } }, reset)).toMatchObject({
+      class: 'rate_limit',
+      retryAfterS: 3_600,
+    });
+    expect(fault(500, { error: { message: 'oh' } }, reset)).not.toHaveProperty('retryAfterS');
+    expect(fault(429, empty, { ...reset, 'retry-after': '5' })).toMatchObject({ retryAfterS: 5 });
+  });
 });

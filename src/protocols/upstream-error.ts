@@ -4,7 +4,7 @@ import { recogniseFailure } from '../core/failure-patterns.ts';
 import type { Envelope } from '../core/messages.ts';
 import { canonicalOverflow } from '../core/overflow.ts';
 import { excerpt, redact } from '../core/redact.ts';
-import { type HeaderMap, retryAfterSeconds } from '../core/retry-after.ts';
+import { type HeaderMap, resetSeconds, retryAfterSeconds } from '../core/retry-after.ts';
 import type { Target } from '../core/target.ts';
 import { isObject } from './call-input.ts';
 
@@ -31,7 +31,7 @@ export function upstreamFault(
   const found = recogniseFailure(effective, [words.code, words.type, words.message].join(' ').trim(), status === 200);
   const text = words.message || `upstream returned ${status} without a message`;
   const told = tell(found.class, text, effective, env, target);
-  const retryAfterS = retryAfterSeconds(headers, Buffer.isBuffer(body) ? body.toString('utf8', 0, 20_000) : text);
+  const retryAfterS = waitOf(told.class, headers, Buffer.isBuffer(body) ? body.toString('utf8', 0, 20_000) : text);
   return {
     class: told.class,
     status: told.status,
@@ -41,6 +41,12 @@ export function upstreamFault(
     ...(found.shouldRetry === false || headers['x-should-retry'] === 'false' ? { shouldRetry: false } : {}),
     upstreamStatus: status,
   };
+}
+
+/** How long the upstream wants to be left alone, seconds: as it says, or until a limit that is used up is filled. */
+export function waitOf(failure: FailureClass, headers: HeaderMap, text: string): number | undefined {
+  const isLimit = failure === 'quota' || failure === 'rate_limit';
+  return retryAfterSeconds(headers, text) ?? (isLimit ? resetSeconds(headers, text) : undefined);
 }
 
 interface Told {

@@ -3,9 +3,9 @@ import type { UpstreamFault } from '../../core/failure.ts';
 import { recogniseFailure } from '../../core/failure-patterns.ts';
 import type { Envelope } from '../../core/messages.ts';
 import { redact } from '../../core/redact.ts';
-import { type HeaderMap, retryAfterSeconds } from '../../core/retry-after.ts';
+import type { HeaderMap } from '../../core/retry-after.ts';
 import type { Target } from '../../core/target.ts';
-import { type ErrorWords, readErrorBody, upstreamFault } from '../upstream-error.ts';
+import { type ErrorWords, readErrorBody, upstreamFault, waitOf } from '../upstream-error.ts';
 
 /**
  * An answer that is not 200. Anthropic's own goes to the client byte for byte, because the client recovers by its
@@ -21,7 +21,7 @@ export function errorFault(
   if (!target.quirks.anthropicGenuine) return upstreamFault(status, headers, body, env, target);
   const words = readErrorBody(body);
   const fault = genuineFault(status, words);
-  const retryAfterS = retryAfterSeconds(headers, '');
+  const retryAfterS = waitOf(fault.class, headers, '');
   const shouldRetry = headers['x-should-retry'];
   return {
     ...fault,
