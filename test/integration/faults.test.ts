@@ -4,8 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { ExchangeRecord } from '../../src/core/events.ts';
-import type { FailureClass } from '../../src/core/failure.ts';
 import { Probe } from '../support/exchange-probe.ts';
+import { FAULT_CLASSES, head, raw, status, times } from '../support/fault-classes.ts';
 import { type FaultInjector, type Injection, PASS, startInjector } from '../support/fault-injector.ts';
 import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -112,77 +112,12 @@ function check(seen: Awaited<ReturnType<Probe['ask']>>, record: ExchangeRecord):
   for (const attempt of record.attempts.slice(0, -1)) expect(attempt.failure).toBeDefined();
 }
 
-const times = (n: number, injection: Injection): Injection[] => Array.from({ length: n }, () => injection);
-const status = (code: number, headers: Record<string, string> = {}, body?: string): Injection => ({
-  kind: 'status',
-  status: code,
-  headers,
-  ...(body === undefined ? {} : { body }),
-});
-const raw = (bytes: string): Injection => ({ kind: 'raw', bytes });
-const head = (type: string, length?: number) =>
-  `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n${length === undefined ? 'connection: close' : `content-length: ${length}`}\r\n\r\n`;
-
-/** Fault, the class that it has, how often it is tried, the status that the client gets. */
-const CLASSES: readonly (readonly [string, Injection, FailureClass, tries: number, status: number])[] = [
-  ['529', status(529), 'overloaded', 3, 529],
-  ['503', status(503), 'overloaded', 3, 503],
-  ['500', status(500), 'server_error', 3, 500],
-  [
-    '502 of a proxy, in HTML',
-    status(502, { 'content-type': 'text/html' }, '<html>Bad Gateway</html>'),
-    'server_error',
-    3,
-    502,
-  ],
-  ['504', status(504), 'timeout_first_byte', 1, 504],
-  ['401', status(401), 'credential', 1, 401],
-  ['402', status(402), 'quota', 1, 402],
-  [
-    '404',
-    status(404, {}, '{"error":{"code":"model_not_found","message":"The model `x` does not exist"}}'),
-    'model_missing',
-    1,
-    404,
-  ],
-  ['429', status(429), 'rate_limit', 3, 429],
-  ['a reset before the answer', { kind: 'reset', atByte: 0 }, 'network', 3, 502],
-  ['a reset within the head', { kind: 'reset', atByte: 20 }, 'network', 3, 502],
-  ['a close before the answer', { kind: 'close', atByte: 0 }, 'network', 3, 502],
-  ['a half-open connection before the answer', { kind: 'half-open', atByte: 0 }, 'network', 3, 502],
-  ['a half-open connection within the head', { kind: 'half-open', atByte: 20 }, 'network', 3, 502],
-  ['silence', { kind: 'stall', atByte: 0 }, 'timeout_first_byte', 1, 504],
-  ['silence within the head', { kind: 'stall', atByte: 20 }, 'timeout_first_byte', 1, 504],
-  ['silence before content', { kind: 'stall', atByte: 110 }, 'timeout_idle', 1, 504],
-  ['a head that comes a byte at a time', { kind: 'drip', bytes: 1, everyMs: 60 }, 'timeout_first_byte', 1, 504],
-  ['what is not HTTP', raw('SSH-2.0-OpenSSH_9.6\r\n'), 'malformed', 3, 502],
-  [
-    'a change of protocol',
-    raw('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'),
-    'malformed',
-    3,
-    502,
-  ],
-  ['a login page', raw(`${head('text/html')}<html>please log in</html>`), 'malformed', 3, 502],
-  ['an empty stream', raw(head('text/event-stream')), 'empty', 3, 502],
-  ['a stream that is not the protocol', raw(`${head('text/event-stream')}data: {"hello":1}\n\n`), 'empty', 3, 502],
-  [
-    'garbage that claims to be compressed',
-    raw(
-      `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\nnothing of the kind`,
-    ),
-    'malformed',
-    3,
-    502,
-  ],
-];
-
 describe('a fault has its class, is tried as often as its rule says, and is told', () => {
   /** All of them at once: some wait for a time limit, which is nobody's but their own. */
   const always = new Map<string, ReturnType<typeof run>>();
   const once = new Map<string, ReturnType<typeof run>>();
   beforeAll(async () => {
-    for (const [name, injection] of CLASSES) {
+    for (const [name, injection] of FAULT_CLASSES) {
       always.set(name, alone('corp', times(4, injection)));
       once.set(name, alone('chat', [injection]));
     }
@@ -198,13 +133,13 @@ describe('a fault has its class, is tried as often as its rule says, and is told
     return outcome;
   }
 
-  it.each(CLASSES)('%s', async (name, _, failure, tries, told) => {
+  it.each(FAULT_CLASSES)('%s', async (name, _, failure, tries, told) => {
     const { seen, record } = await outcomeIn(always, name);
     check(seen, record);
     expect([record.failure, record.attempts.length, seen.status]).toEqual([failure, tries, told]);
   });
 
-  it.each(CLASSES)('%s, once, is not noticed', async (name, _, failure, tries) => {
+  it.each(FAULT_CLASSES)('%s, once, is not noticed', async (name, _, failure, tries) => {
     const { seen, record } = await outcomeIn(once, name);
     check(seen, record);
     expect(record.attempts[0]?.failure).toBe(failure);
