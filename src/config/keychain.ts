@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MidswapError } from '../core/errors.ts';
 import type { KeychainAnswer, KeychainRequest } from './keychain-process.ts';
 import type { Machine } from './paths.ts';
@@ -37,7 +40,7 @@ const WAITING = 'midswap: waiting for the keychain of this system, which may be 
 const NONE = 'this system has no keychain';
 /** What a keychain needs to find its session and to show its prompt; the rest of the environment holds keys. */
 const VARIABLES =
-  /^(HOME|PATH|USER|LOGNAME|LANG|LC_ALL|TMPDIR|DBUS_SESSION_BUS_ADDRESS|XDG_[A-Z_]+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|__CF_USER_TEXT_ENCODING|SystemRoot|SystemDrive|windir|USERPROFILE|USERNAME|USERDOMAIN|APPDATA|LOCALAPPDATA|TEMP|TMP|BUN_RUNTIME_TRANSPILER_CACHE_PATH)$/i;
+  /^(HOME|PATH|USER|LOGNAME|LANG|LC_ALL|DBUS_SESSION_BUS_ADDRESS|XDG_[A-Z_]+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|__CF_USER_TEXT_ENCODING|SystemRoot|SystemDrive|windir|USERPROFILE|USERNAME|USERDOMAIN|APPDATA|LOCALAPPDATA|BUN_RUNTIME_TRANSPILER_CACHE_PATH)$/i;
 
 /**
  * The system's keychain; `undefined` where `MIDSWAP_KEYCHAIN=off` wants none. It is asked in a child process, which can
@@ -85,16 +88,37 @@ export function openKeychain(options: KeychainOptions): Keychain | undefined {
   };
 }
 
-/** One request to a process of its own. Never rejects, and ends in time. */
-function ask(options: KeychainOptions, request: KeychainRequest): Promise<KeychainAnswer> {
-  const { command, env, home, onWait, limitMs = LIMIT_MS } = options;
+/**
+ * Asks with a folder for temporary files of the user's own, which goes away: the single file unpacks its native module
+ * there under a name that can be foreseen, and leaves it. Never rejects, and ends in time.
+ */
+async function ask(options: KeychainOptions, request: KeychainRequest): Promise<KeychainAnswer> {
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'midswap-keychain-'));
+  } catch {
+    return { absent: 'the folder for temporary files cannot be written' };
+  }
+  const temporary = Object.fromEntries(['TMPDIR', 'BUN_TMPDIR', 'TEMP', 'TMP'].map((name) => [name, folder]));
+  try {
+    return await run(options, request, temporary);
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function run(
+  { command, env, home, onWait, limitMs = LIMIT_MS }: KeychainOptions,
+  request: KeychainRequest,
+  temporary: Readonly<Record<string, string>>,
+): Promise<KeychainAnswer> {
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       // A copy of the single file that is called `mclaude` would take this for the client's arguments.
       argv0: 'midswap',
       cwd: home,
-      env: Object.fromEntries(Object.entries(env).filter(([name]) => VARIABLES.test(name))),
+      env: { ...Object.fromEntries(Object.entries(env).filter(([name]) => VARIABLES.test(name))), ...temporary },
       stdio: ['pipe', 'pipe', 'ignore'],
       windowsHide: true,
     });

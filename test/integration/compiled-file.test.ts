@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBinary } from '../../scripts/build.ts';
 import { fastest } from '../support/fastest.ts';
 import { type CommandResult, runCommand } from '../support/run-command.ts';
-import { tempDir, writeFiles } from '../support/temp-home.ts';
+import { startSecretService, whyNoSecretService } from '../support/secret-service.ts';
+import { listFiles, tempDir, writeFiles } from '../support/temp-home.ts';
 
 let directory: string;
 let binary: string;
@@ -76,3 +77,21 @@ describe('the start of the compiled file', () => {
     expect(await fastest(50, async () => (await check(large)) - restMs, 20)).toBeLessThan(50);
   });
 });
+
+const missing = whyNoSecretService();
+
+it.skipIf(missing !== undefined)(
+  'the compiled file has what it needs to ask a keychain',
+  { timeout: 30_000 },
+  async () => {
+    const { env } = await startSecretService();
+    const home = tempDir();
+    const result = await runCommand([binary, 'keys', 'set', 'deepseek', '--json'], {
+      cwd: home,
+      env: { PATH: process.env.PATH ?? '', HOME: home, TMPDIR: home, ...env },
+      stdin: 'a-key-0123456789',
+    });
+    expect(result.json()).toMatchObject({ kept: 'keychain' });
+    expect(listFiles(home)).toEqual([join('.config', 'midswap', 'secrets.yaml')]);
+  },
+);

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type CommandLine, commandLine } from '../support/command-line.ts';
 import { startBus, startSecretService, whyNoSecretService } from '../support/secret-service.ts';
-import { writeFiles } from '../support/temp-home.ts';
+import { listFiles, writeFiles } from '../support/temp-home.ts';
 
 const KEY = 'the-secret-value-0123456789';
 const OTHER = 'another-secret-value-0123456789';
@@ -132,6 +132,14 @@ describe.skipIf(missing !== undefined)(
       expect(set).toMatchObject({ code: 73, stdout: '' });
       expect(list.durationMs + set.durationMs).toBeLessThan(20_000);
       expect(read('secrets.yaml')).toBe(before);
+    });
+
+    it('is not asked where its process has no folder for temporary files: the file keeps the key', async () => {
+      const { env } = await startSecretService();
+      const { run, home } = withKeychain({ ...env, TMPDIR: '/nowhere/at/all' });
+      const kept = await run(['keys', 'set', 'deepseek', '--json'], { stdin: KEY });
+      expect(kept.json()).toMatchObject({ kept: 'file' });
+      expect(listFiles(home)).toContain('midswap/secrets.yaml');
     });
 
     it('that is not on the bus is no keychain: the file keeps the key, not the keyring of the kernel', async () => {
