@@ -19,6 +19,7 @@ describe('without any file', () => {
       pingMs: 10_000,
       host: '127.0.0.1',
       port: 0,
+      localAnswers: { modelCheck: true, quotaCheck: true },
     });
     expect(snapshot.profiles.get('subscription')).toMatchObject({ auth: 'subscription', unusable: undefined });
     expect(snapshot.aliases.get('max')).toBe('subscription');
