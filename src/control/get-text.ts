@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Secret } from '../core/secret.ts';
-import { openSocket, originOf } from '../gateway/dial.ts';
+import { openSocket, originOf } from '../gateway/upstream/dial.ts';
 
 export interface GetTextOptions {
   readonly headers: OutgoingHttpHeaders;

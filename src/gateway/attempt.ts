@@ -13,8 +13,8 @@ import { connectionFault } from './faults.ts';
 import { protocolOf } from './protocols.ts';
 import { relay, type StreamSink } from './relay.ts';
 import { offerTools } from './server-tools/offer.ts';
-import { callUpstream, decodedBody, hostOf, isFault, type UpstreamCall } from './upstream.ts';
-import type { UpstreamAnswer } from './upstream-answer.ts';
+import type { UpstreamAnswer } from './upstream/answer.ts';
+import { callUpstream, decodedBody, hostOf, isFault, type UpstreamCall } from './upstream/call.ts';
 
 const MAX_ERROR_BYTES = 1 << 20;
 const MAX_ANSWER_BYTES = 256 << 20;

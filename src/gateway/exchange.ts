@@ -16,7 +16,7 @@ import { type Attempting, type AttemptOptions, attemptAll, type Resilience } fro
 import { CACHE_HEADER, cacheWish, identityOf } from './cache.ts';
 import { connectionFault } from './faults.ts';
 import type { GatewayCore } from './gateway-core.ts';
-import { headerOf, type Inbound, type Outbound } from './inbound.ts';
+import { headerOf, type Inbound, type Outbound } from './inbound/inbound.ts';
 import { answerLocally, estimateCount, sendCount } from './local.ts';
 import { Reply } from './reply.ts';
 import { withReadableResults } from './server-tools/offer.ts';

@@ -13,7 +13,7 @@ import type { HealthStore } from './health.ts';
 import type { ProvenanceStore } from './provenance.ts';
 import type { SessionTable } from './session.ts';
 import type { Ticker } from './ticker.ts';
-import type { ConnectionPool } from './upstream-pool.ts';
+import type { ConnectionPool } from './upstream/pool.ts';
 
 /** Something else that is served on the gateway's port: the control API. */
 export interface Mount {

@@ -16,7 +16,7 @@ import { ProvenanceStore } from './provenance.ts';
 import { createServer, type GatewayServer } from './server.ts';
 import { SessionTable } from './session.ts';
 import { Ticker } from './ticker.ts';
-import { ConnectionPool } from './upstream-pool.ts';
+import { ConnectionPool } from './upstream/pool.ts';
 
 /** Host of endpoints that the built-in provider serves; replaced by its address at run time. */
 export const BUILT_IN_HOST = 'sandbox.invalid';

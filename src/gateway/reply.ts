@@ -1,6 +1,6 @@
 import { errorEnvelope, type MidswapError } from '../core/errors.ts';
 import type { UpstreamFault } from '../core/failure.ts';
-import type { Outbound } from './inbound.ts';
+import type { Outbound } from './inbound/inbound.ts';
 
 /**
  * How far an answer has gone. `pristine`: nothing was sent, everything is possible. `opened`: a slow upstream, status

@@ -2,9 +2,9 @@ import { onTestFinished } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { Target } from '../../src/core/target.ts';
 import { readBody } from '../../src/gateway/body.ts';
-import { callUpstream, isFault, type UpstreamCall } from '../../src/gateway/upstream.ts';
-import type { UpstreamAnswer } from '../../src/gateway/upstream-answer.ts';
-import { ConnectionPool } from '../../src/gateway/upstream-pool.ts';
+import type { UpstreamAnswer } from '../../src/gateway/upstream/answer.ts';
+import { callUpstream, isFault, type UpstreamCall } from '../../src/gateway/upstream/call.ts';
+import { ConnectionPool } from '../../src/gateway/upstream/pool.ts';
 import { selfSigned } from './self-signed.ts';
 
 /** Trusted by the callers here, and by nobody else. */

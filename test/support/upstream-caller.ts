@@ -1,7 +1,7 @@
 import { Secret } from '../../src/core/secret.ts';
 import type { Target } from '../../src/core/target.ts';
-import { callUpstream, isFault } from '../../src/gateway/upstream.ts';
-import { ConnectionPool } from '../../src/gateway/upstream-pool.ts';
+import { callUpstream, isFault } from '../../src/gateway/upstream/call.ts';
+import { ConnectionPool } from '../../src/gateway/upstream/pool.ts';
 
 /** Asks each base URL in its arguments in turn (`URL` or `URL PROXY`), prints what came of it as lines of JSON, and ends
  * by itself: what a process of its own is needed for is the trust that its environment gives it. */

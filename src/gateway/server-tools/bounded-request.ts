@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Secret } from '../../core/secret.ts';
-import type { ConnectionError } from '../connection-error.ts';
-import { openSocket, originOf } from '../dial.ts';
-import { decodedBody } from '../upstream.ts';
+import { decodedBody } from '../upstream/call.ts';
+import type { ConnectionError } from '../upstream/connection-error.ts';
+import { openSocket, originOf } from '../upstream/dial.ts';
 import { type ToolFault, toolFault } from './tool-fault.ts';
 
 export interface BoundedRequest {

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Target } from '../core/target.ts';
-import { readBody } from './body.ts';
-import { callUpstream, isFault } from './upstream.ts';
-import type { UpstreamAnswer } from './upstream-answer.ts';
-import { ConnectionPool } from './upstream-pool.ts';
+import type { Target } from '../../core/target.ts';
+import { readBody } from '../body.ts';
+import type { UpstreamAnswer } from './answer.ts';
+import { callUpstream, isFault } from './call.ts';
+import { ConnectionPool } from './pool.ts';
 
 const pool = new ConnectionPool();
 const servers: net.Server[] = [];

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
+import { Connection, type ConnectionKeeper, type Outgoing } from './connection.ts';
 import { hangUp } from './connection-error.ts';
 import { dial } from './dial.ts';
 import { Http2Pool } from './http2-pool.ts';
-import { Connection, type ConnectionKeeper, type Outgoing } from './upstream-connection.ts';
 
 const MAX_IDLE = 256;
 /** So many rest until they are old; the others, which a crowd has left behind, only for a moment. */

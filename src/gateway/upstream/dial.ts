@@ -1,6 +1,6 @@
 import net, { type Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../../core/secret.ts';
 import { type ConnectionError, connectTimeout, hangUp } from './connection-error.ts';
 
 const KEEP_ALIVE_PROBE_MS = 30_000;

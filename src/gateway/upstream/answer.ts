@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Gunzip } from 'node:zlib';
-import { lateZlib } from './late-builtins.ts';
+import { lateZlib } from '../late-builtins.ts';
 
 /** An upstream's answer as the rest of the gateway sees it; an `IncomingMessage` is one too. */
 export interface UpstreamAnswer extends Readable {

@@ -3,10 +3,10 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CODE } from '../../test/support/http2-frames.ts';
-import { answerOf, call, certificate, textOf } from '../../test/support/secure-caller.ts';
-import { readBody } from './body.ts';
-import { isFault } from './upstream.ts';
+import { CODE } from '../../../test/support/http2-frames.ts';
+import { answerOf, call, certificate, textOf } from '../../../test/support/secure-caller.ts';
+import { readBody } from '../body.ts';
+import { isFault } from './call.ts';
 
 interface Site {
   readonly port: number;

@@ -1,9 +1,9 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import net, { type Socket } from 'node:net';
-import { MidswapError } from '../core/errors.ts';
+import { MidswapError } from '../../core/errors.ts';
+import { lateHttp } from '../late-builtins.ts';
 import { HttpReply, inboundOf } from './http-exchange.ts';
 import type { Inbound, Outbound } from './inbound.ts';
-import { lateHttp } from './late-builtins.ts';
 import { PlainConnection } from './plain-connection.ts';
 
 const MAX_HEAD_BYTES = 64 << 10;

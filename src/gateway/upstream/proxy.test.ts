@@ -1,11 +1,11 @@
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { environmentProxies } from '../config/environment-proxy.ts';
-import { Secret } from '../core/secret.ts';
-import type { Target } from '../core/target.ts';
-import { callUpstream, isFault } from './upstream.ts';
-import { ConnectionPool } from './upstream-pool.ts';
+import { environmentProxies } from '../../config/environment-proxy.ts';
+import { Secret } from '../../core/secret.ts';
+import type { Target } from '../../core/target.ts';
+import { callUpstream, isFault } from './call.ts';
+import { ConnectionPool } from './pool.ts';
 
 const servers: net.Server[] = [];
 const pool = new ConnectionPool();

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
+import { Answer, type AnswerSource } from './answer.ts';
 import { type ConnectionError, hangUp, isReset } from './connection-error.ts';
 import type { Origin } from './dial.ts';
 import { type AnswerHead, AnswerReader } from './http-reader.ts';
-import { Answer, type AnswerSource } from './upstream-answer.ts';
 
 /** Servers close idle connections after a minute or more; one that is older than this may be half dead. */
 const MAX_IDLE_MS = 55_000;

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Outgoing } from './connection.ts';
 import { type ConnectionError, hangUp } from './connection-error.ts';
 import { type DialOptions, dial } from './dial.ts';
 import { Http2Connection, type Http2Module } from './http2-connection.ts';
-import type { Outgoing } from './upstream-connection.ts';
 
 export interface Http2PoolOptions extends Pick<DialOptions, 'sessions' | 'ca'> {
   /** The origin speaks HTTP/1.1. */

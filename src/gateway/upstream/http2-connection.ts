@@ -1,8 +1,8 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
+import { Answer, type AnswerSource } from './answer.ts';
+import type { Outgoing } from './connection.ts';
 import { brokenProtocol, type ConnectionError, hangUp, isReset } from './connection-error.ts';
-import { Answer, type AnswerSource } from './upstream-answer.ts';
-import type { Outgoing } from './upstream-connection.ts';
 
 export type Http2Module = typeof import('node:http2');
 

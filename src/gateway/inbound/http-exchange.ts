@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type BodyLimits, readBody } from './body.ts';
+import { type BodyLimits, readBody } from '../body.ts';
 import type { Inbound, Outbound } from './inbound.ts';
 
 /** A request that a `node:http` server has read. */

@@ -1,4 +1,4 @@
-import { HEADER_NAME, headerValue, NOT_IN_VALUE } from './header-grammar.ts';
+import { HEADER_NAME, headerValue, NOT_IN_VALUE } from '../header-grammar.ts';
 
 /** A request whose head leaves nothing to interpret. */
 export interface PlainHead {

@@ -2,9 +2,9 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
-import type { Target } from '../core/target.ts';
-import { callUpstream, decodedBody, isFault } from './upstream.ts';
-import { ConnectionPool } from './upstream-pool.ts';
+import type { Target } from '../../core/target.ts';
+import { callUpstream, decodedBody, isFault } from './call.ts';
+import { ConnectionPool } from './pool.ts';
 
 const open: { close(): void }[] = [];
 let pool: ConnectionPool | undefined;

@@ -1,6 +1,6 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../../core/secret.ts';
 import { openTunnel } from './proxy-tunnel.ts';
 
 interface Proxy {

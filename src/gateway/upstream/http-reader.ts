@@ -1,4 +1,4 @@
-import { HEADER_NAME, headerValue, NOT_IN_VALUE } from './header-grammar.ts';
+import { HEADER_NAME, headerValue, NOT_IN_VALUE } from '../header-grammar.ts';
 
 /** What the head of an answer says. */
 export interface AnswerHead {

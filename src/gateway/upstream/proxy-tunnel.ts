@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../../core/secret.ts';
 import { type ConnectionError, hangUp } from './connection-error.ts';
 
 /** Where a tunnel leads: a name or an address without brackets, which the proxy gets as it is. */

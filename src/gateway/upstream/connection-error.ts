@@ -1,5 +1,5 @@
-import type { FailureClass, UpstreamFault } from '../core/failure.ts';
-import { connectionFault } from './faults.ts';
+import type { FailureClass, UpstreamFault } from '../../core/failure.ts';
+import { connectionFault } from '../faults.ts';
 import { FramingError } from './http-reader.ts';
 
 /** What a connection to an upstream can end with. `failure` where the class is not that of the network. */

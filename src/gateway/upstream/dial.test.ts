@@ -1,7 +1,7 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
 import tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { certificate } from '../../test/support/secure-caller.ts';
+import { certificate } from '../../../test/support/secure-caller.ts';
 import { type DialOptions, dial, type Origin, openSocket } from './dial.ts';
 
 async function listen(server: net.Server): Promise<number> {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { MidswapError } from '../core/errors.ts';
-import { type BodyLimits, cutBody, slowBody, tooLargeBody } from './body.ts';
-import { NOT_IN_VALUE } from './header-grammar.ts';
+import { MidswapError } from '../../core/errors.ts';
+import { type BodyLimits, cutBody, slowBody, tooLargeBody } from '../body.ts';
+import { NOT_IN_VALUE } from '../header-grammar.ts';
+import { lateHttp } from '../late-builtins.ts';
 import type { Inbound, Outbound } from './inbound.ts';
-import { lateHttp } from './late-builtins.ts';
 import { type PlainHead, readPlainHead } from './plain-head.ts';
 
 /** Up to here a chunk is framed in one buffer: a copy of that size costs less than a gathered write. */

@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { decodedBody } from './upstream.ts';
-import { Answer } from './upstream-answer.ts';
+import { Answer } from './answer.ts';
+import { decodedBody } from './call.ts';
 
 function answerOf(headers: readonly string[] = []) {
   const calls: string[] = [];

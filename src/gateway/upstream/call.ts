@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
-import type { UpstreamFault } from '../core/failure.ts';
-import type { Target } from '../core/target.ts';
+import type { UpstreamFault } from '../../core/failure.ts';
+import type { Target } from '../../core/target.ts';
+import { connectionFault } from '../faults.ts';
+import { HEADER_NAME, NOT_IN_VALUE } from '../header-grammar.ts';
+import { lateZlib } from '../late-builtins.ts';
+import type { UpstreamAnswer } from './answer.ts';
 import { type ConnectionError, faultOf } from './connection-error.ts';
 import { type Origin, originOf } from './dial.ts';
-import { connectionFault } from './faults.ts';
-import { HEADER_NAME, NOT_IN_VALUE } from './header-grammar.ts';
-import { lateZlib } from './late-builtins.ts';
-import type { UpstreamAnswer } from './upstream-answer.ts';
-import type { ConnectionPool } from './upstream-pool.ts';
+import type { ConnectionPool } from './pool.ts';
 
 export interface UpstreamRequest {
   readonly target: Target;

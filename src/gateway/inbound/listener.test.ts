@@ -3,7 +3,7 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { until } from '../../test/support/until.ts';
+import { until } from '../../../test/support/until.ts';
 import type { Inbound, Outbound } from './inbound.ts';
 import { Listener, type ListenerOptions, type ListenerTimes } from './listener.ts';
 

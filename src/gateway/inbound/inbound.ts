@@ -1,4 +1,4 @@
-import type { BodyLimits } from './body.ts';
+import type { BodyLimits } from '../body.ts';
 
 /** A request of a client, whoever has read it from the connection. */
 export interface Inbound {

@@ -9,10 +9,10 @@ import {
   type FrameSocket,
   keepUp,
   startFrameServer,
-} from '../../test/support/http2-frames.ts';
-import { answerOf, call, certificate, textOf } from '../../test/support/secure-caller.ts';
-import { readBody } from './body.ts';
-import { isFault } from './upstream.ts';
+} from '../../../test/support/http2-frames.ts';
+import { answerOf, call, certificate, textOf } from '../../../test/support/secure-caller.ts';
+import { readBody } from '../body.ts';
+import { isFault } from './call.ts';
 
 /** A server of frames; `onRequest` gets every request when it is whole. */
 async function startFrames(

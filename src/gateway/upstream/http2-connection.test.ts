@@ -9,10 +9,10 @@ import {
   FrameSocket,
   keepUp,
   startFrameServer,
-} from '../../test/support/http2-frames.ts';
-import { readBody } from './body.ts';
+} from '../../../test/support/http2-frames.ts';
+import { readBody } from '../body.ts';
+import type { UpstreamAnswer } from './answer.ts';
 import { Http2Connection } from './http2-connection.ts';
-import type { UpstreamAnswer } from './upstream-answer.ts';
 
 describe('a connection', () => {
   const BIND = { onSettled() {}, onUnwanted() {} };
