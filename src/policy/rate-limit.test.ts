@@ -140,3 +140,14 @@ it('never runs more than allowed, loses nobody, and grants each once', () => {
     }),
   );
 });
+
+it('does not queue without end while nobody knows how long a request takes', () => {
+  const limit = new RateLimit({ rps: undefined, burst: 1, concurrency: 1, maxWaitMs: 1_000 });
+  const kinds = Array.from(
+    { length: 1_100 },
+    (_, i) => limit.request({ id: `n${i}`, session: 's', main: true }, 0).kind,
+  );
+  expect(kinds.filter((kind) => kind === 'queued')).toHaveLength(1_000);
+  expect(kinds.at(-1)).toBe('refused');
+  expect(limit.retryAfterS()).toBeGreaterThan(0);
+});

@@ -27,6 +27,9 @@ interface Queued extends Waiting {
   readonly sinceMs: number;
 }
 
+/** Before the first requests are over nobody knows how long one takes; so many wait at the most. */
+const MAX_QUEUED = 1_000;
+
 /**
  * A token bucket with a limit of concurrency and a fair queue before it. No timers: `due` says when to call `take`
  * again. Times are monotonic milliseconds.
@@ -61,7 +64,8 @@ export class RateLimit {
       return { kind: 'granted' };
     }
     const waitMs = this.#waitMs(this.#queue.length + 1);
-    if (waitMs > this.#settings.maxWaitMs) return { kind: 'refused', retryAfterS: this.retryAfterS() };
+    const isFull = this.#queue.length >= MAX_QUEUED;
+    if (isFull || waitMs > this.#settings.maxWaitMs) return { kind: 'refused', retryAfterS: this.retryAfterS() };
     this.#queue.push({ ...waiting, sinceMs: nowMs });
     return { kind: 'queued' };
   }

@@ -220,3 +220,50 @@ describe('an answer that was cut never looks whole', () => {
     expect(server.connections).toHaveLength(1);
   });
 });
+
+it('an answer that ends at any byte of its connection is whole or told to be cut', async () => {
+  const part = (type: number, flags: number, stream: number, payload: Buffer) => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head[3] = type;
+    head[4] = flags;
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  };
+  const TEXT = 'event: a\ndata: {"some":"thing"}\n\nevent: b\ndata: {}\n\n';
+  const bytes = Buffer.concat([
+    part(FRAME.headers, 4, 1, Buffer.from([0x88])),
+    part(FRAME.data, 0, 1, Buffer.from(TEXT.slice(0, 20))),
+    part(FRAME.data, 0, 1, Buffer.from(TEXT.slice(20))),
+    part(FRAME.data, 1, 1, Buffer.alloc(0)),
+    part(FRAME.goaway, 0, 0, Buffer.alloc(8)),
+  ]);
+  const wholeAt = bytes.length - 17;
+  let outcomes = { whole: 0, cut: 0, none: 0 };
+  for (let at = 0; at <= bytes.length; at++) {
+    let requests = 0;
+    const server = await startFrames((connection, _stream, count) => {
+      requests = count;
+      // As one piece, and the end with it: nothing is lost on the way.
+      connection.socket.end(bytes.subarray(0, at));
+    });
+    const answer = await call(server.port).answer;
+    if (isFault(answer)) {
+      outcomes = { ...outcomes, none: outcomes.none + 1 };
+      expect(at).toBeLessThan(wholeAt);
+    } else {
+      let text = '';
+      const whole = await (async () => {
+        for await (const chunk of answer) text += chunk;
+        return true;
+      })().catch(() => false);
+      expect(TEXT.startsWith(text)).toBe(true);
+      expect([at, whole, answer.complete]).toEqual([at, at >= wholeAt, at >= wholeAt]);
+      if (whole) expect(text).toBe(TEXT);
+      outcomes = whole ? { ...outcomes, whole: outcomes.whole + 1 } : { ...outcomes, cut: outcomes.cut + 1 };
+      expect(requests).toBe(1);
+    }
+  }
+  expect(outcomes.whole).toBe(18);
+  expect(outcomes.cut).toBeGreaterThan(60);
+}, 30_000);
