@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { tempDir, writeFiles } from '../../test/support/temp-home.ts';
@@ -43,6 +43,32 @@ describe("a provider's own list", () => {
     expect(up.asked[0]?.headers.authorization).toBe('Bearer key-0123456789');
     expect(up.asked[1]?.headers).toMatchObject({ 'x-api-key': 'key-0123456789', 'anthropic-version': '2023-06-01' });
     expect(up.asked[1]?.headers.authorization).toBeUndefined();
+  });
+
+  it('is asked for through the proxy of its provider, and not past it', async () => {
+    const up = await serve(() => [200, '{"data":[{"id":"m"}]}']);
+    const asked: string[] = [];
+    const proxy = net.createServer((client) => {
+      client.on('error', () => {});
+      client.once('data', (head: Buffer) => {
+        asked.push(head.toString().split('\r\n')[0] as string);
+        const onward = net.connect(Number(new URL(up.origin).port), '127.0.0.1', () => {
+          client.write('HTTP/1.1 200 OK\r\n\r\n');
+          onward.pipe(client).pipe(onward);
+        });
+        onward.on('error', () => client.destroy());
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void proxy.close());
+    const through = (port: number) => ({ ...target, proxy: new Secret(`http://127.0.0.1:${port}`, 'test') });
+    const endpoints = [chat('http://upstream.test:8080/v1')];
+    const { port } = proxy.address() as AddressInfo;
+    expect(await fetchModelList({ target: through(port), endpoints })).toEqual([{ id: 'm' }]);
+    expect(asked).toEqual(['CONNECT upstream.test:8080 HTTP/1.1']);
+    const direct = [chat(`${up.origin}/v1`)];
+    await expect(fetchModelList({ target: through(1), endpoints: direct })).rejects.toThrow(/its proxy|ECONNREFUSED/);
+    expect(up.asked).toHaveLength(1);
   });
 
   it.each([
