@@ -7,8 +7,8 @@ import { Http2Pool } from './http2-pool.ts';
 const MAX_IDLE = 256;
 /** So many rest until they are old; the others, which a crowd has left behind, only for a moment. */
 const MAX_RESTING = 16;
-const MOMENT_MS = 1_000;
-const SWEEP_MS = 1_000;
+const MOMENT_MS = 300;
+const SWEEP_MS = 500;
 /** How long an origin that took HTTP/1.1 is not asked again for something else. */
 const PLAIN_MS = 600_000;
 const MAX_PLAIN = 1_000;
