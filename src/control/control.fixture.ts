@@ -8,8 +8,9 @@ import type { Profile, Snapshot } from '../core/snapshot.ts';
 import type { Quirks, Target } from '../core/target.ts';
 import { emptyUsage } from '../core/usage.ts';
 import { type Session, SessionTable } from '../gateway/session.ts';
-import { type ControlOptions, mountControl } from './api.ts';
+import { mountControl } from './api.ts';
 import type { ControlEndpoint } from './client.ts';
+import type { ControlOptions } from './options.ts';
 import { createSessionControl, type ResolveReference } from './sessions.ts';
 
 /** Three profiles: two that work, with a small and a large window, and one without a key. */

@@ -3,7 +3,6 @@ import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { asMidswapError, MidswapError } from '../core/errors.ts';
 import type { Session } from '../gateway/session.ts';
-import type { ControlOptions } from './api.ts';
 import { type Caller, checkPlace, identify } from './auth.ts';
 import { listAliases, listModels, listProfiles } from './choices.ts';
 import {
@@ -17,6 +16,7 @@ import {
   type WireError,
 } from './contract.ts';
 import { eventStream } from './events.ts';
+import type { ControlOptions } from './options.ts';
 import { answerPrompt } from './prompt.ts';
 import { readHookInput, readUseRequest } from './requests.ts';
 import { drainSession } from './stop.ts';

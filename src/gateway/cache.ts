@@ -12,8 +12,8 @@ import {
   isDeterministic,
   type ResponseCache,
 } from '../policy/response-cache.ts';
+import type { IsToken } from './credential.ts';
 import { credentialHeaders } from './credential.ts';
-import type { GatewayCore } from './gateway-core.ts';
 import type { Reply } from './reply.ts';
 
 /** Header by which a request asks for the cache (`on`) or keeps out of it (`off`), and an answer says that it is kept
@@ -37,7 +37,7 @@ export class AnswerStore {
     settings: CacheSettings,
     envelope: Envelope,
     facts: RequestFacts,
-    gateway: Pick<GatewayCore, 'isToken'>,
+    gateway: { readonly isToken: IsToken },
   ): Promise<Keeping | undefined> {
     const wish = cacheWish(envelope);
     if (facts.class === 'classifier' || facts.class === 'count_tokens' || wish === 'off') return undefined;
@@ -73,12 +73,7 @@ export class AnswerStore {
 }
 
 /** Who asks, without telling the credential; `undefined` where there is none to ask with. */
-export function identityOf(
-  target: Target,
-  envelope: Envelope,
-  isToken: GatewayCore['isToken'],
-  salt: Buffer,
-): string | undefined {
+export function identityOf(target: Target, envelope: Envelope, isToken: IsToken, salt: Buffer): string | undefined {
   const { credential } = target;
   const hash = createHash('sha256').update(salt).update(credential.kind);
   if (credential.kind === 'keys') for (const key of credential.keys) hash.update(`\n${key.reveal()}`);

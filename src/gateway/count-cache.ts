@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Envelope } from '../core/messages.ts';
 import type { Target } from '../core/target.ts';
 import { circumstances, identityOf } from './cache.ts';
-import type { GatewayCore } from './gateway-core.ts';
+import type { IsToken } from './credential.ts';
 
 /** The client counts the same things several times within moments, as it draws them. */
 const TTL_MS = 60_000;
@@ -25,12 +25,7 @@ export class CountCache {
   }
 
   /** Same body, target, credential and configuration; `undefined` where there is no credential to count with. */
-  keyOf(
-    envelope: Envelope,
-    target: Target,
-    snapshotVersion: number,
-    isToken: GatewayCore['isToken'],
-  ): string | undefined {
+  keyOf(envelope: Envelope, target: Target, snapshotVersion: number, isToken: IsToken): string | undefined {
     const credential = identityOf(target, envelope, isToken, this.#salt);
     if (credential === undefined) return undefined;
     const circumstance = JSON.stringify([snapshotVersion, circumstances(envelope, target), credential]);

@@ -4,6 +4,9 @@ import { PLACEHOLDER_TOKEN } from '../core/session.ts';
 import type { AuthHeader, Target } from '../core/target.ts';
 import { connectionFault } from './faults.ts';
 
+/** Whether a value is a secret of this gateway, and so not a login of the client's. */
+export type IsToken = (value: string) => boolean;
+
 export type CredentialHeaders =
   | { readonly headers: readonly string[]; readonly secret?: Secret }
   | { readonly fault: UpstreamFault };
@@ -18,7 +21,7 @@ export type CredentialHeaders =
 export function credentialHeaders(
   target: Target,
   clientHeaders: readonly string[],
-  isGatewayToken: (value: string) => boolean,
+  isGatewayToken: IsToken,
   keyIndex = 0,
 ): CredentialHeaders {
   const { credential } = target;
@@ -63,7 +66,7 @@ export function withCredential(headers: readonly string[], credential: readonly 
   return out;
 }
 
-function clientLogin(headers: readonly string[], isGatewayToken: (value: string) => boolean): string[] {
+function clientLogin(headers: readonly string[], isGatewayToken: IsToken): string[] {
   for (const wanted of ['authorization', 'x-api-key']) {
     for (let i = 0; i + 1 < headers.length; i += 2) {
       const name = headers[i] as string;

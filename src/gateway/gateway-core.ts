@@ -8,6 +8,7 @@ import type { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts
 import type { Admission } from './admission.ts';
 import type { AnswerStore } from './cache.ts';
 import type { CountCache } from './count-cache.ts';
+import type { IsToken } from './credential.ts';
 import type { WebAccess } from './fetch-guard.ts';
 import type { HealthStore } from './health.ts';
 import type { ProvenanceStore } from './provenance.ts';
@@ -45,8 +46,7 @@ export interface GatewayCore {
   readonly cacheStats: CacheStats;
   clearCache(): number;
   readonly mintId: MintId;
-  /** Whether the value is a secret of this gateway, and so not a login of the client's. */
-  readonly isToken: (value: string) => boolean;
+  readonly isToken: IsToken;
   originOf(baseUrl: string): Promise<string>;
   onInternalError(thrown: unknown): void;
   onUpstreamFault(fault: UpstreamFault): void;
