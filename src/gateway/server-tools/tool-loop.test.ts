@@ -47,7 +47,7 @@ function streamOf(step: Step): Buffer {
     }
   }
   writer.finish({ stopReason: step.stopReason, usage: { ...emptyUsage(), inputTokens: 10, outputTokens: 3 } });
-  return writer.take() ?? Buffer.alloc(0);
+  return Buffer.concat(writer.take());
 }
 
 async function run(steps: readonly Step[], pieceBytes: number, stream: boolean) {

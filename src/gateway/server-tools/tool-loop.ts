@@ -162,13 +162,13 @@ class Run {
 
   /** False when the client reads slower than this. */
   #flush(): boolean {
-    const bytes = this.#writer.take();
-    if (!bytes) return true;
+    const pieces = this.#writer.take();
+    if (pieces.length === 0) return true;
     const { reply } = this.#loop;
     const now = performance.now();
     reply.begin(this.#loop.headers(true));
     this.#loop.onContent(now);
-    return reply.write([bytes], now);
+    return reply.write(pieces, now);
   }
 
   #finish(stopReason: string, stopSequence: string | null, delta: Readonly<Record<string, unknown>>): void {

@@ -1,4 +1,4 @@
-import type { MessageOutput } from './message-output.ts';
+import type { MessageOutput, StringRun } from './message-output.ts';
 
 interface Collected {
   readonly block: Record<string, unknown>;
@@ -61,6 +61,15 @@ export class MessageCollector implements MessageOutput {
     this.#open().text += json;
   }
 
+  textRun({ bytes, spans }: StringRun): void {
+    const collected = this.#open();
+    for (let at = 0; at < spans.length; at += 2) collected.text += bytes.toString('utf8', spans[at], spans[at + 1]);
+  }
+
+  thinkingRun(run: StringRun): void {
+    this.textRun(run);
+  }
+
   /** The last one counts, as in the official client. */
   signature(json: string): void {
     this.#open().signature = json;
@@ -98,7 +107,9 @@ export class MessageCollector implements MessageOutput {
     throw new Error('a collector cannot take over a stream');
   }
 
-  take(): undefined {}
+  take(): readonly Buffer[] {
+    return [];
+  }
 
   #open(): Collected {
     if (this.#current === undefined) throw new Error('a delta without an open block');

@@ -1,3 +1,16 @@
+/** Insides of JSON strings, none of them empty, that stand in the same bytes: start and end alternating. */
+export interface StringRun {
+  readonly bytes: Buffer;
+  readonly spans: readonly number[];
+}
+
+/** Bytes of all the strings together. */
+export function lengthOf({ spans }: StringRun): number {
+  let length = 0;
+  for (let at = 0; at < spans.length; at += 2) length += (spans[at + 1] as number) - (spans[at] as number);
+  return length;
+}
+
 /**
  * Where a `MessageWriter` puts its events. Order and completeness are the writer's duty. Strings named `json` are the
  * inside of a JSON string, escaped.
@@ -8,6 +21,8 @@ export interface MessageOutput {
   openBlock(index: number, block: string): void;
   text(json: string): void;
   thinking(json: string): void;
+  textRun(run: StringRun): void;
+  thinkingRun(run: StringRun): void;
   signature(json: string): void;
   toolArguments(json: string): void;
   delta(delta: Readonly<Record<string, unknown>>): void;
@@ -20,12 +35,16 @@ export interface MessageOutput {
   ): void;
   /** The block of this index is open already, opened by somebody else. */
   resume(index: number): void;
-  take(): Buffer | undefined;
+  take(): readonly Buffer[];
 }
 
-/** The message as server-sent events: one growing string, encoded once per `take`. */
+const DELTA_END = '"}}\n\n';
+
+/** The message as server-sent events: a growing string, encoded once per `take`, and runs of deltas as bytes. */
 export class SseOutput implements MessageOutput {
   #text = '';
+  /** What stands before `#text`. */
+  #pieces: Buffer[] = [];
   #index = 0;
   /** Start of a delta event of the open block, up to the delta's own object. */
   #deltaHead = '';
@@ -47,6 +66,14 @@ export class SseOutput implements MessageOutput {
 
   thinking(json: string): void {
     this.#text += `${this.#deltaHead}{"type":"thinking_delta","thinking":"${json}"}}\n\n`;
+  }
+
+  textRun(run: StringRun): void {
+    this.#run(this.#textHead, run);
+  }
+
+  thinkingRun(run: StringRun): void {
+    this.#run(`${this.#deltaHead}{"type":"thinking_delta","thinking":"`, run);
   }
 
   signature(json: string): void {
@@ -85,11 +112,44 @@ export class SseOutput implements MessageOutput {
     this.#textHead = `${this.#deltaHead}{"type":"text_delta","text":"`;
   }
 
-  take(): Buffer | undefined {
-    if (this.#text === '') return undefined;
-    const bytes = Buffer.from(this.#text, 'utf8');
+  take(): readonly Buffer[] {
+    this.#encode();
+    const pieces = this.#pieces;
+    if (pieces.length > 0) this.#pieces = [];
+    return pieces;
+  }
+
+  #encode(): void {
+    if (this.#text === '') return;
+    this.#pieces.push(Buffer.from(this.#text, 'utf8'));
     this.#text = '';
-    return bytes;
+  }
+
+  /** Between two strings the same bytes are written again and again: they are moved, not encoded. */
+  #run(head: string, run: StringRun): void {
+    const { bytes, spans } = run;
+    const [first, firstEnd] = spans as [number, number];
+    if (spans.length === 2) {
+      this.#text += `${head}${bytes.toString('utf8', first, firstEnd)}${DELTA_END}`;
+      return;
+    }
+    this.#encode();
+    const between = DELTA_END.length + head.length;
+    const out = Buffer.allocUnsafe((spans.length / 2) * between + lengthOf(run));
+    let end = out.write(head, 0, 'latin1');
+    end += bytes.copy(out, end, first, firstEnd);
+    const middle = end;
+    end += out.write(DELTA_END + head, end, 'latin1');
+    for (let at = 2; at < spans.length; at += 2) {
+      if (at > 2) {
+        out.copyWithin(end, middle, middle + between);
+        end += between;
+      }
+      const stop = spans[at + 1] as number;
+      for (let from = spans[at] as number; from < stop; from += 1) out[end++] = bytes[from] as number;
+    }
+    out.write(DELTA_END, end, 'latin1');
+    this.#pieces.push(out);
   }
 
   #event(name: string, fields: string): void {

@@ -1,6 +1,6 @@
 import type { MintId } from '../../core/ids.ts';
 import type { Usage } from '../../core/usage.ts';
-import { type MessageOutput, SseOutput } from './message-output.ts';
+import { type MessageOutput, SseOutput, type StringRun } from './message-output.ts';
 
 /** Which block is open. `raw` is one whose deltas the caller writes itself. */
 type BlockKind = 'text' | 'thinking' | 'tool' | 'raw';
@@ -144,6 +144,12 @@ export class MessageWriter {
     this.#out.text(json);
   }
 
+  /** Several pieces of text, a delta for each. */
+  textRun(run: StringRun): void {
+    if (this.#open !== 'text') this.#openPlain('text', '{"type":"text","text":""}');
+    this.#out.textRun(run);
+  }
+
   /** Opens a text block with further fields (`citations`), even without content. */
   openText(block: Readonly<Record<string, unknown>>): void {
     this.#openPlain('text', JSON.stringify({ ...block, type: 'text', text: '' }));
@@ -159,6 +165,11 @@ export class MessageWriter {
     if (json === '') return;
     if (this.#open !== 'thinking' || this.#signed) this.openThinking();
     this.#out.thinking(json);
+  }
+
+  thinkingRun(run: StringRun): void {
+    if (this.#open !== 'thinking' || this.#signed) this.openThinking();
+    this.#out.thinkingRun(run);
   }
 
   /** More text of the open thinking block, even behind its signature: some upstreams send that first. */
@@ -326,8 +337,8 @@ export class MessageWriter {
     this.#out.finish(delta, counts, finish.extra ?? {});
   }
 
-  /** What was written since the last call, for the client; `undefined` when nothing was (or a collector has it). */
-  take(): Buffer | undefined {
+  /** What was written since the last call, for the client; nothing when a collector has it. */
+  take(): readonly Buffer[] {
     return this.#out.take();
   }
 

@@ -225,8 +225,7 @@ export class MessagesPassthrough implements StreamTranslator {
       this.#fail(saidSomethingElse ? this.#answer.broken('malformed', what) : events.fault);
     } else if (events.done) this.#state = 'done';
     else if (writer.hasContent) this.#state = 'content';
-    const bytes = writer.take();
-    return bytes ? [bytes] : NOTHING;
+    return writer.take();
   }
 
   #wholeBody(body: Buffer): readonly Buffer[] {

@@ -2,7 +2,7 @@ import type { UpstreamFault } from '../../core/failure.ts';
 import type { Envelope } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import type { Usage } from '../../core/usage.ts';
-import type { MessageOutput } from '../anthropic/message-output.ts';
+import { lengthOf, type MessageOutput, type StringRun } from '../anthropic/message-output.ts';
 import { MessageWriter, WriterMisuse } from '../anthropic/message-writer.ts';
 import type { ProtocolContext, StreamState } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
@@ -93,7 +93,7 @@ export class ChatAnswer {
     return this.#done || this.#fault !== undefined;
   }
 
-  take(): Buffer | undefined {
+  take(): readonly Buffer[] {
     return this.#writer.take();
   }
 
@@ -101,6 +101,19 @@ export class ChatAnswer {
   plainText(json: string): boolean {
     if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlain(json)) return false;
     this.#characters += json.length;
+    return true;
+  }
+
+  /** The same for several chunks, of which each says some of it. */
+  plainTexts(run: StringRun): boolean {
+    if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlainRun(run)) return false;
+    this.#characters += lengthOf(run);
+    return true;
+  }
+
+  plainReasonings(run: StringRun): boolean {
+    if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlainReasoningRun(run)) return false;
+    this.#characters += lengthOf(run);
     return true;
   }
 

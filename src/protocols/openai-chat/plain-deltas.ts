@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import type { StringRun } from '../anthropic/message-output.ts';
 import type { ChatAnswer } from './answer.ts';
 import { firstChoice } from './delta.ts';
 import { isRecord } from './types.ts';
@@ -5,9 +7,11 @@ import { isRecord } from './types.ts';
 /** The inside of a JSON string that means the same wherever it is copied to: no quote, no control character, and of the
  * escapes only the short ones. */
 const PLAIN = /^(?:[^"\\\p{Cc}]|\\["\\/bfnrt])*$/u;
-/** The same in ASCII, where a byte is a character: what any decoder would read as itself. */
-const PLAIN_ASCII = /(?:[ !#-[\]-~]|\\["\\/bfnrt])+/y;
-const ASCII = /^[ -~]*$/;
+const SHORT_ESCAPES = Buffer.from('"\\/bfnrt');
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** Where tokens of chat templates begin: text that holds one of these has to be read. */
+const TOKEN_STARTS = [0x3c, 0x5b] as const;
 const LEARNING_TRIES = 16;
 const MARK = 'midswap\u2060mark';
 
@@ -22,27 +26,36 @@ export class PlainDeltas {
   #field = 'content';
   #index: number | undefined;
   #misses = 0;
-  /** What stands before and behind the text in a whole event of the kind that is known. */
-  #event: readonly [before: string, behind: string] | undefined;
+  /** What stands before and behind the text in a whole event of the kind that is known, and between two of them. */
+  #event: { readonly before: Buffer; readonly behind: Buffer; readonly between: Buffer } | undefined;
 
   /**
-   * Adds as many events as follow each other from `at` on and are of the kind that is known. `bytes` is what was
-   * received, a character for each byte. Where the first other event begins.
+   * Adds as many events as follow each other from `at` on and are of the kind that is known. Where the first other event
+   * begins.
    */
-  copyRun(bytes: string, at: number, answer: ChatAnswer): number {
-    if (this.#event === undefined) return at;
-    const [before, behind] = this.#event;
+  copyRun(bytes: Buffer, at: number, answer: ChatAnswer): number {
+    const event = this.#event;
+    if (event === undefined || !standsAt(bytes, at, event.before)) return at;
+    const { before, behind, between } = event;
+    const isText = this.#field === 'content';
+    const spans: number[] = [];
     let next = at;
-    while (bytes.startsWith(before, next)) {
+    for (;;) {
       const start = next + before.length;
-      PLAIN_ASCII.lastIndex = start;
-      if (!PLAIN_ASCII.test(bytes)) break;
-      const end = PLAIN_ASCII.lastIndex;
-      if (!bytes.startsWith(behind, end) || !this.#copy(bytes.slice(start, end), answer)) break;
+      const end = plainEnd(bytes, start, isText);
+      if (end === start) break;
+      // One comparison for the end of this event and the beginning of the next.
+      const goesOn = standsAt(bytes, end, between);
+      if (!goesOn && !standsAt(bytes, end, behind)) break;
+      spans.push(start, end);
       next = end + behind.length;
+      if (!goesOn) break;
     }
-    if (next > at) this.#misses = 0;
-    return next;
+    if (spans.length === 0 || !isUtf8(bytes.subarray(at, next))) return at;
+    const copied = this.#copyAll({ bytes, spans }, answer);
+    if (copied === 0) return at;
+    this.#misses = 0;
+    return (spans[2 * copied - 1] as number) + behind.length;
   }
 
   /** Whether `copyRun` can do anything. */
@@ -67,6 +80,17 @@ export class PlainDeltas {
     return answer.plainReasoning(json);
   }
 
+  /** How many of them could be. */
+  #copyAll(run: StringRun, answer: ChatAnswer): number {
+    if (this.#field === 'content') return answer.plainTexts(run) ? run.spans.length / 2 : 0;
+    if (this.#field !== 'arguments') return answer.plainReasonings(run) ? run.spans.length / 2 : 0;
+    const { bytes, spans } = run;
+    let at = 0;
+    while (at < spans.length && answer.plainArguments(this.#index, bytes.toString('utf8', spans[at], spans[at + 1])))
+      at += 2;
+    return at / 2;
+  }
+
   /** Learns from a parsed chunk. Gives up where no two chunks are alike. */
   learn(text: string, chunk: Record<string, unknown>): void {
     if (this.#misses >= LEARNING_TRIES) return;
@@ -83,12 +107,35 @@ export class PlainDeltas {
     this.#suffix = suffix;
     this.#field = field;
     this.#index = field === 'arguments' ? indexOf(chunk) : undefined;
-    const isAscii = ASCII.test(prefix) && ASCII.test(suffix);
-    this.#event = isAscii ? [`data: ${prefix}`, `${suffix}\n\n`] : undefined;
+    const before = Buffer.from(`data: ${prefix}`, 'utf8');
+    const behind = Buffer.from(`${suffix}\n\n`, 'utf8');
+    this.#event = { before, behind, between: Buffer.concat([behind, before]) };
   }
 }
 
 const REASONING = ['reasoning_content', 'reasoning'];
+
+function standsAt(bytes: Buffer, at: number, expected: Buffer): boolean {
+  const end = at + expected.length;
+  return end <= bytes.length && bytes.compare(expected, 0, expected.length, at, end) === 0;
+}
+
+/** Where the inside of a string ends that means the same wherever it is copied to: at its quote, or at the first byte
+ * that has to be looked at. */
+function plainEnd(bytes: Buffer, start: number, isText: boolean): number {
+  let at = start;
+  while (at < bytes.length) {
+    const byte = bytes[at] as number;
+    if (byte === BACKSLASH && SHORT_ESCAPES.includes(bytes[at + 1] ?? 0)) {
+      at += 2;
+      continue;
+    }
+    if (byte < 0x20 || byte === 0x7f || byte === QUOTE || byte === BACKSLASH) return at;
+    if (isText && (byte === TOKEN_STARTS[0] || byte === TOKEN_STARTS[1])) return at;
+    at += 1;
+  }
+  return at;
+}
 
 /** Name of the one field that says something in a chunk which says nothing else. */
 function plainField(chunk: Record<string, unknown>): string | undefined {

@@ -51,7 +51,7 @@ export class ChatStream implements StreamTranslator {
     if (!this.#sawEvent) this.#keep(chunk);
     if (this.#form === 'unknown') this.#form = this.#formOf();
     if (this.#form === 'sse') this.#read(() => this.#events(chunk));
-    return this.#take();
+    return this.#answer.take();
   }
 
   end(): readonly Buffer[] {
@@ -62,17 +62,15 @@ export class ChatStream implements StreamTranslator {
       if (!this.#sawEvent && this.#bodyBytes > 0) this.#answer.fail(notAnAnswer(this.#head(), this.#target));
       this.#answer.end();
     }
-    return this.#take();
+    return this.#answer.take();
   }
 
   /** Runs of plain events are copied; of the others one after the other is read. */
   #events(chunk: Buffer): void {
-    let text: string | undefined;
     let at = 0;
     while (at < chunk.length && !this.#answer.isOver) {
       if (this.#plain.knowsEvents && this.#reader.isBetweenEvents) {
-        text ??= chunk.toString('latin1');
-        at = this.#plain.copyRun(text, at, this.#answer);
+        at = this.#plain.copyRun(chunk, at, this.#answer);
         if (at === chunk.length) return;
       }
       const end = chunk.indexOf(EVENT_END, at);
@@ -80,11 +78,6 @@ export class ChatStream implements StreamTranslator {
       this.#reader.push(chunk.subarray(at, end + EVENT_END.length));
       at = end + EVENT_END.length;
     }
-  }
-
-  #take(): readonly Buffer[] {
-    const bytes = this.#answer.take();
-    return bytes ? [bytes] : [];
   }
 
   #read(step: () => void): void {

@@ -1,5 +1,6 @@
 import type { Envelope } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import type { StringRun } from '../anthropic/message-output.ts';
 import type { MessageWriter } from '../anthropic/message-writer.ts';
 import { type TextItem, TextToolCalls } from '../text-tool-calls.ts';
 import { ThinkTags } from '../think-tags.ts';
@@ -94,20 +95,40 @@ export class AnswerText {
 
   /** Text as the inside of a JSON string that can be copied as it is. False, and nothing done, when it has to be read. */
   addPlain(json: string): boolean {
-    const isOpen =
-      this.#writer.openBlock === 'text' && this.#hasText && this.#waiting.length === 0 && this.#late === '';
-    if (!isOpen || this.#tags !== undefined || this.#textCalls !== undefined || !this.#endTokens.isIdle) return false;
-    if (json.includes('<') || json.includes('[')) return false;
+    if (!this.#isPlain() || json.includes('<') || json.includes('[')) return false;
     this.#writer.textRaw(json);
     return true;
   }
 
+  /** The same for texts in which no end token begins. */
+  addPlainRun(run: StringRun): boolean {
+    if (!this.#isPlain()) return false;
+    this.#writer.textRun(run);
+    return true;
+  }
+
   addPlainReasoning(json: string): boolean {
-    if (this.#writer.openBlock !== 'thinking' || this.#waiting.length > 0 || this.#reasoningCalls !== undefined)
-      return false;
-    if (this.#reasoning.length < KEPT_REASONING) return false;
+    if (!this.#isPlainReasoning()) return false;
     this.#writer.thinkingRaw(json);
     return true;
+  }
+
+  addPlainReasoningRun(run: StringRun): boolean {
+    if (!this.#isPlainReasoning()) return false;
+    this.#writer.thinkingRun(run);
+    return true;
+  }
+
+  /** What comes is more of the text that is being written, and nothing reads it on the way. */
+  #isPlain(): boolean {
+    const isOpen =
+      this.#writer.openBlock === 'text' && this.#hasText && this.#waiting.length === 0 && this.#late === '';
+    return isOpen && this.#tags === undefined && this.#textCalls === undefined && this.#endTokens.isIdle;
+  }
+
+  #isPlainReasoning(): boolean {
+    const isOpen = this.#writer.openBlock === 'thinking' && this.#waiting.length === 0;
+    return isOpen && this.#reasoningCalls === undefined && this.#reasoning.length >= KEPT_REASONING;
   }
 
   /** Everything that was held back, in order. */
