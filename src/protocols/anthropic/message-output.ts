@@ -5,7 +5,7 @@ export interface StringRun {
 }
 
 /** Bytes of all the strings together. */
-export function lengthOf({ spans }: StringRun): number {
+function lengthOf({ spans }: StringRun): number {
   let length = 0;
   for (let at = 0; at < spans.length; at += 2) length += (spans[at + 1] as number) - (spans[at] as number);
   return length;

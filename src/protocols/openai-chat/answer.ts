@@ -2,7 +2,7 @@ import type { UpstreamFault } from '../../core/failure.ts';
 import type { Envelope } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
 import type { Usage } from '../../core/usage.ts';
-import { lengthOf, type MessageOutput, type StringRun } from '../anthropic/message-output.ts';
+import type { MessageOutput, StringRun } from '../anthropic/message-output.ts';
 import { MessageWriter, WriterMisuse } from '../anthropic/message-writer.ts';
 import type { ProtocolContext, StreamState } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
@@ -24,6 +24,7 @@ import { asUsage, mergeUsage, type RawUsage } from './usage.ts';
 const SHOWN_REASONING = 4_000;
 const NO_ANSWER = '[The model ended its reply after its reasoning.]';
 const FILTERED = '[The reply was stopped by the content filter of the provider.]';
+const BACKSLASH = 0x5c;
 const MEDIA = '[image omitted]';
 
 /**
@@ -100,26 +101,26 @@ export class ChatAnswer {
   /** A chunk that adds nothing but plain text, as the inside of a JSON string; only after a whole chunk of that shape. */
   plainText(json: string): boolean {
     if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlain(json)) return false;
-    this.#characters += json.length;
+    this.#characters += charactersIn(json);
     return true;
   }
 
   /** The same for several chunks, of which each says some of it. */
   plainTexts(run: StringRun): boolean {
     if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlainRun(run)) return false;
-    this.#characters += lengthOf(run);
+    this.#characters += charactersOf(run);
     return true;
   }
 
   plainReasonings(run: StringRun): boolean {
     if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlainReasoningRun(run)) return false;
-    this.#characters += lengthOf(run);
+    this.#characters += charactersOf(run);
     return true;
   }
 
   plainReasoning(json: string): boolean {
     if (this.#target.quirks.chat.snapshotDeltas || !this.#text.addPlainReasoning(json)) return false;
-    this.#characters += json.length;
+    this.#characters += charactersIn(json);
     return true;
   }
 
@@ -303,4 +304,23 @@ export class ChatAnswer {
     const replay = extra === undefined ? details : { ...details, extra };
     return sealReplay(this.#target.provider, Object.keys(replay).length === 0 ? undefined : replay);
   }
+}
+
+/** Length of what the inside of a JSON string means. */
+function charactersIn(json: string): number {
+  return json.includes('\\') ? (JSON.parse(`"${json}"`) as string).length : json.length;
+}
+
+/** The same for strings that are bytes: whatever the way a chunk is read, the same text counts as much. */
+function charactersOf({ bytes, spans }: StringRun): number {
+  let count = 0;
+  for (let index = 0; index < spans.length; index += 2) {
+    const end = spans[index + 1] as number;
+    for (let at = spans[index] as number; at < end; at += 1) {
+      const byte = bytes[at] as number;
+      if (byte === BACKSLASH) at += 1;
+      if (byte < 0x80 || byte >= 0xc0) count += byte < 0xf0 ? 1 : 2;
+    }
+  }
+  return count;
 }

@@ -114,6 +114,10 @@ export class PlainDeltas {
 }
 
 const REASONING = ['reasoning_content', 'reasoning'];
+/** Where the string of a field begins. */
+const STRING_START: Readonly<Record<string, RegExp>> = Object.fromEntries(
+  ['content', 'arguments', ...REASONING].map((field) => [field, new RegExp(`"${field}"\\s*:\\s*"`)]),
+);
 
 function standsAt(bytes: Buffer, at: number, expected: Buffer): boolean {
   const end = at + expected.length;
@@ -164,8 +168,8 @@ function hasNothing(value: unknown): boolean {
 
 /** Where the inside of the field's string stands. */
 function stringSpan(text: string, field: string): readonly [number, number] | undefined {
-  const match = new RegExp(`"${field}"\\s*:\\s*"`).exec(text);
-  if (match === null) return undefined;
+  const match = STRING_START[field]?.exec(text);
+  if (!match) return undefined;
   const start = match.index + match[0].length;
   let end = start;
   while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
@@ -197,6 +201,19 @@ function holderOf(
   return isRecord(entry) && isRecord(entry.function) ? { holder: entry.function, entry } : undefined;
 }
 
+/** The same JSON value, keys in any order. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, at) => isSame(item, b[at]));
+  }
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+}
+
 /** Proof by trial: with another text between the two ends, that text and nothing else is what changes. */
 function isTemplate(prefix: string, suffix: string, field: string, chunk: Record<string, unknown>): boolean {
   try {
@@ -205,7 +222,7 @@ function isTemplate(prefix: string, suffix: string, field: string, chunk: Record
     const original = holderOf(chunk, field)?.holder;
     if (changed === undefined || original === undefined || changed[field] !== MARK) return false;
     changed[field] = original[field];
-    return JSON.stringify(probe) === JSON.stringify(chunk);
+    return isSame(probe, chunk);
   } catch {
     return false;
   }

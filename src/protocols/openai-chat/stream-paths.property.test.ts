@@ -36,7 +36,6 @@ const cuts = fc.array(fc.nat(), { maxLength: 40 });
 function outcome(bytes: Buffer, machine: Pick<StreamTranslator, 'state' | 'fault' | 'usage'>) {
   const { problems, blocks, stopReason, usage, complete } = checkMessages(bytes);
   const { state, fault } = machine;
-  const { output_tokens: output, ...counts } = usage as { output_tokens?: number };
   return {
     problems,
     blocks: blocks.map(({ type, text, signature, id, name }) => ({ type, text, signature, id, name })),
@@ -45,9 +44,7 @@ function outcome(bytes: Buffer, machine: Pick<StreamTranslator, 'state' | 'fault
     state,
     fault: fault && { class: fault.class, message: fault.class === 'malformed' ? '' : fault.message },
     reported: machine.usage,
-    counts,
-    // What nobody counted is estimated by length, and an escape may be longer than what it means.
-    output: machine.usage.outputTokens === undefined ? typeof output : output,
+    counts: usage,
   };
 }
 

@@ -12,6 +12,8 @@ import { isRecord } from './types.ts';
 const MAX_BODY_BYTES = 64 << 20;
 const HEAD_BYTES = 2_000;
 const EVENT_END = Buffer.from('\n\n');
+/** Of `data`, with which nearly every stream begins. */
+const LETTER_D = 0x64;
 
 /** A stream of chunks, or whatever came instead of one, as Messages events. */
 export class ChatStream implements StreamTranslator {
@@ -113,6 +115,7 @@ export class ChatStream implements StreamTranslator {
 
   /** What the first visible byte tells. Events begin with a field or a colon, never with a brace. */
   #formOf(): 'unknown' | 'sse' | 'json' {
+    if (this.#body[0]?.[0] === LETTER_D) return 'sse';
     const head = Buffer.concat(this.#body.map((piece) => piece.subarray(0, HEAD_BYTES)))
       .toString('utf8')
       .replace(/^\uFEFF/, '')
@@ -154,7 +157,7 @@ function readEvent(
     answer.fail(faultOfEvent(Buffer.from(text), env, target));
     return 'other';
   }
-  if (/^\[DONE\]$/i.test(text)) {
+  if (text[0] === '[' && /^\[DONE\]$/i.test(text)) {
     answer.done();
     return 'other';
   }
