@@ -6,15 +6,14 @@ import type { Target } from '../core/target.ts';
 import { emptyUsage, type Usage } from '../core/usage.ts';
 import type { EncodedRequest, Protocol, ProtocolContext } from '../protocols/protocol.ts';
 import type { AttemptOptions } from './attempts.ts';
-import { readBody } from './body.ts';
 import { credentialHeaders, withCredential } from './credential.ts';
 import type { Exchange } from './exchange.ts';
 import { connectionFault } from './faults.ts';
 import { protocolOf } from './protocols.ts';
 import { relay, type StreamSink } from './relay.ts';
 import { offerTools } from './server-tools/offer.ts';
-import type { UpstreamAnswer } from './upstream/answer.ts';
-import { callUpstream, decodedBody, hostOf, isFault, type UpstreamCall } from './upstream/call.ts';
+import { type Answer, wholeBody } from './upstream/answer.ts';
+import { callUpstream, hostOf, isFault, type UpstreamCall } from './upstream/call.ts';
 
 const MAX_ERROR_BYTES = 1 << 20;
 const MAX_ANSWER_BYTES = 256 << 20;
@@ -60,7 +59,7 @@ export class Attempt {
   /** In the queue, or the client is slower than the upstream: silence is not the upstream's. */
   #paused = true;
   #call: UpstreamCall | undefined;
-  #answer: UpstreamAnswer | undefined;
+  #answer: Answer | undefined;
   #stopped: UpstreamFault | undefined;
   #usage: Usage = emptyUsage();
   #upstreamStatus: number | undefined;
@@ -205,7 +204,7 @@ export class Attempt {
     if (!envelope.stream || this.#exchange.isCount) return this.#wholeAnswer(protocol, answer, context);
     const translator = protocol.stream(envelope, target, context);
     this.#usage = translator.usage;
-    const fault = await relay(decodedBody(answer), translator, sink, {
+    const fault = await relay(answer, translator, sink, {
       headers: () => this.#headers(answer, true),
       onChunk: (nowMs) => {
         this.#lastByteMs = nowMs;
@@ -238,17 +237,13 @@ export class Attempt {
     return this.#call.answer;
   }
 
-  async #errorAnswer(protocol: Protocol, answer: UpstreamAnswer): Promise<UpstreamFault> {
+  async #errorAnswer(protocol: Protocol, answer: Answer): Promise<UpstreamFault> {
     const { envelope } = this.#exchange;
     const body = await this.#collect(answer, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
     return this.#stopped ?? protocol.error(answer.statusCode ?? 0, answer.headers, body, envelope, this.#target);
   }
 
-  async #wholeAnswer(
-    protocol: Protocol,
-    answer: UpstreamAnswer,
-    context: ProtocolContext,
-  ): Promise<UpstreamFault | undefined> {
+  async #wholeAnswer(protocol: Protocol, answer: Answer, context: ProtocolContext): Promise<UpstreamFault | undefined> {
     const { envelope, reply } = this.#exchange;
     let body: Buffer;
     try {
@@ -268,14 +263,13 @@ export class Attempt {
     return undefined;
   }
 
-  #collect(answer: UpstreamAnswer, maxBytes: number): Promise<Buffer> {
-    answer.on('data', () => {
+  #collect(answer: Answer, maxBytes: number): Promise<Buffer> {
+    return wholeBody(answer, maxBytes, () => {
       this.#lastByteMs = performance.now();
     });
-    return readBody(decodedBody(answer), { maxBytes, idleMs: 0 });
   }
 
-  #headers(answer: UpstreamAnswer, stream: boolean): string[] {
+  #headers(answer: Answer, stream: boolean): string[] {
     if (!this.#target.quirks.anthropicGenuine) return this.#ownHeaders(stream);
     return [...forwarded(answer), ...this.#exchange.routeHeaders(this.#target)];
   }
@@ -295,7 +289,7 @@ function gateOf({ provider, credential }: Target, keyIndex: number): string {
   return key ? `${provider} (${key.origin})` : provider;
 }
 
-function forwarded(answer: UpstreamAnswer): string[] {
+function forwarded(answer: Answer): string[] {
   const out: string[] = [];
   const { rawHeaders } = answer;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

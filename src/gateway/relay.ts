@@ -1,7 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { UpstreamFault } from '../core/failure.ts';
 import type { StreamTranslator } from '../protocols/protocol.ts';
 import { connectionFault } from './faults.ts';
+import type { IncomingBody } from './upstream/answer.ts';
+import type { ConnectionError } from './upstream/connection-error.ts';
 
 /** After the upstream's own end its connection may be reused if the rest of the body comes within this time. */
 const TAIL_MS = 2_000;
@@ -34,7 +35,7 @@ export interface RelayHooks {
  * passing the chunk on (docs/adr).
  */
 export function relay(
-  body: Readable,
+  body: IncomingBody,
   translator: StreamTranslator,
   reply: StreamSink,
   hooks: RelayHooks,
@@ -46,8 +47,6 @@ export function relay(
     const finish = (fault: UpstreamFault | undefined) => {
       if (over) return;
       over = true;
-      body.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
-      body.on('error', ignore);
       if (fault) body.destroy();
       else drainTail(body);
       resolve(fault);
@@ -103,29 +102,26 @@ export function relay(
       if (!over) finish(connectionFault('truncated', 'the upstream ended the stream in the middle of the answer'));
     };
     // A cut is never an end, whatever was seen before it: only the translator's own "done" is.
-    const onCut = (error?: NodeJS.ErrnoException | null) => {
+    const onCut = (error: ConnectionError) => {
       if (over) return;
       pass();
       if (over) return;
       finish(
-        error?.code?.startsWith('Z_')
+        error.code?.startsWith('Z_')
           ? connectionFault('malformed', `the upstream's answer cannot be decompressed: ${error.message}`)
           : connectionFault('truncated', 'the connection to the upstream was cut in the middle of the answer'),
       );
     };
 
-    body.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
-    if (body.destroyed) onCut();
+    body.read({ data: onData, end: onEnd, cut: onCut });
   });
 }
 
-function ignore(): void {}
-
-function drainTail(body: Readable): void {
-  if (body.readableEnded || body.destroyed) return;
+function drainTail(body: IncomingBody): void {
   // Mostly the tail came with the end, and there is nothing to wait for.
-  if ('complete' in body && body.complete === true) return void body.resume();
+  if (body.complete) return;
   const timer = setTimeout(() => body.destroy(), TAIL_MS).unref();
-  body.once('close', () => clearTimeout(timer));
+  const stop = () => clearTimeout(timer);
+  body.read({ data: () => {}, end: stop, cut: stop });
   body.resume();
 }

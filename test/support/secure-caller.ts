@@ -1,8 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { Target } from '../../src/core/target.ts';
-import { readBody } from '../../src/gateway/body.ts';
-import type { UpstreamAnswer } from '../../src/gateway/upstream/answer.ts';
+import { type Answer, wholeBody } from '../../src/gateway/upstream/answer.ts';
 import { callUpstream, isFault, type UpstreamCall } from '../../src/gateway/upstream/call.ts';
 import { ConnectionPool } from '../../src/gateway/upstream/pool.ts';
 import { selfSigned } from './self-signed.ts';
@@ -39,12 +38,12 @@ export function call(port: number, options: CallOptions = {}): UpstreamCall {
   return callUpstream(pool, { target, baseUrl: `https://127.0.0.1:${port}`, path, headers, body });
 }
 
-export async function answerOf(port: number, options?: CallOptions): Promise<UpstreamAnswer> {
+export async function answerOf(port: number, options?: CallOptions): Promise<Answer> {
   const answer = await call(port, options).answer;
   if (isFault(answer)) throw new Error(`${answer.class}: ${answer.message}`);
   return answer;
 }
 
 export async function textOf(port: number, options?: CallOptions): Promise<string> {
-  return (await readBody(await answerOf(port, options), { maxBytes: 1 << 30, idleMs: 0 })).toString();
+  return (await wholeBody(await answerOf(port, options), 1 << 30)).toString();
 }

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Secret } from '../../core/secret.ts';
-import { decodedBody } from '../upstream/call.ts';
 import type { ConnectionError } from '../upstream/connection-error.ts';
+import { decoderOf } from '../upstream/decoder.ts';
 import { openSocket, originOf } from '../upstream/dial.ts';
 import { type ToolFault, toolFault } from './tool-fault.ts';
 
@@ -126,12 +126,23 @@ function pinnedLookup(pinned: readonly string[]): LookupFunction {
   };
 }
 
+/** As sent before compression. */
+function decodedBody(answer: IncomingMessage): Readable {
+  const decoder = decoderOf(answer.headers['content-encoding'] ?? '');
+  if (!decoder) return answer;
+  answer.on('error', (error) => decoder.destroy(error));
+  answer.on('close', () => {
+    if (!answer.complete) decoder.destroy(new Error('the connection was cut'));
+  });
+  return answer.pipe(decoder);
+}
+
 function readAnswer(answer: IncomingMessage, { maxBytes, signal }: BoundedRequest): Promise<BoundedAnswer> {
   return new Promise((resolve, reject) => {
     let wireBytes = 0;
     let bytes = 0;
     const parts: Buffer[] = [];
-    const decoded: Readable = decodedBody(answer);
+    const decoded = decodedBody(answer);
     const stop = () => finish(undefined, new Error('aborted'));
     let over = false;
     const finish = (truncated: boolean | undefined, error?: Error) => {

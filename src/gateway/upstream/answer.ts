@@ -1,23 +1,33 @@
-import { Readable } from 'node:stream';
-import type { Gunzip } from 'node:zlib';
-import { lateZlib } from '../late-builtins.ts';
-
-/** An upstream's answer as the rest of the gateway sees it; an `IncomingMessage` is one too. */
-export interface UpstreamAnswer extends Readable {
-  readonly statusCode?: number | undefined;
-  /** Name and value alternating, as received. */
-  readonly rawHeaders: string[];
-  /** By lower-case name; repeated ones joined as `node:http` joins them. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The whole body was received. */
-  readonly complete: boolean;
-}
+import type { Transform } from 'node:stream';
+import { type ConnectionError, hangUp } from './connection-error.ts';
+import { decoderOf } from './decoder.ts';
 
 /** The connection that an answer comes from. */
 export interface AnswerSource {
   pause(): void;
   resume(): void;
   /** Ends the connection, which makes no sense any more without its answer. */
+  destroy(): void;
+}
+
+/** Who reads a body. Called while bytes arrive; nothing comes behind `end` and `cut`. */
+export interface BodyReader {
+  data(bytes: Buffer): void;
+  /** The body is whole. */
+  end(): void;
+  /** It is not, and nothing more comes. */
+  cut(error: ConnectionError): void;
+}
+
+/** A body that arrives. */
+export interface IncomingBody {
+  /** Everything was received, though it may not all have been read. */
+  readonly complete: boolean;
+  /** Begins to read, or goes on in the place of the reader before. */
+  read(reader: BodyReader): void;
+  pause(): void;
+  resume(): void;
+  /** Nobody wants the rest. */
   destroy(): void;
 }
 
@@ -35,19 +45,36 @@ const SINGLE = new Set([
 ]);
 
 const GZIP = 0x1f;
+/** What may wait for a reader that has not begun. */
+const MAX_HELD_BYTES = 64 << 10;
 
-/** The body of one answer; what the source receives is pushed in, and reading slowly slows the source down. */
-export class Answer extends Readable implements UpstreamAnswer {
+/**
+ * An upstream's answer. What the source receives goes to the reader at once, decompressed; a reader who pauses slows the
+ * source down. No `Readable`: what that costs for each chunk and each answer is as much as passing them on.
+ */
+export class Answer implements IncomingBody {
   readonly statusCode: number;
-  readonly rawHeaders: string[];
+  /** Name and value alternating, as received. */
+  readonly rawHeaders: readonly string[];
   readonly #source: AnswerSource;
   #headers: Record<string, string | string[]> | undefined;
-  #complete = false;
+  #reader: BodyReader | undefined;
+  #decoder: Transform | undefined;
   #begun = false;
-  #gunzip: Gunzip | undefined;
+  #complete = false;
+  /** All of it has been decoded. */
+  #ended = false;
+  #error: ConnectionError | undefined;
+  /** The reader knows how it ended. */
+  #over = false;
+  /** What came while nobody could take it. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #paused = false;
+  #decoderIsFull = false;
+  #sourceIsPaused = false;
 
-  constructor(source: AnswerSource, statusCode: number, rawHeaders: string[]) {
-    super();
+  constructor(source: AnswerSource, statusCode: number, rawHeaders: readonly string[]) {
     this.#source = source;
     this.statusCode = statusCode;
     this.rawHeaders = rawHeaders;
@@ -57,57 +84,147 @@ export class Answer extends Readable implements UpstreamAnswer {
     return this.#complete;
   }
 
+  /** By lower-case name; repeated ones joined as `node:http` joins them. */
   get headers(): Readonly<Record<string, string | string[]>> {
     this.#headers ??= joined(this.rawHeaders);
     return this.#headers;
   }
 
-  /** Bytes of the body arrived. */
-  receive(bytes: Buffer): void {
-    if (this.destroyed) return;
-    if (!this.#begun) this.#begin(bytes);
-    if (this.#gunzip) this.#gunzip.write(bytes);
-    else if (!this.push(bytes)) this.#source.pause();
+  read(reader: BodyReader): void {
+    this.#reader = reader;
+    this.#deliverHeld();
+    if (this.#error) this.#tellCut(this.#error);
   }
 
-  /** Some relays compress what nobody asked them to, and do not say so; no text begins with this byte. */
-  #begin(bytes: Buffer): void {
-    this.#begun = true;
-    if (bytes[0] !== GZIP || this.headers['content-encoding'] !== undefined) return;
-    const { createGunzip, constants } = lateZlib();
-    this.#gunzip = createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH });
-    this.#gunzip
-      .on('data', (plain: Buffer) => {
-        if (!this.destroyed && !this.push(plain)) this.#source.pause();
-      })
-      .on('end', () => this.push(null))
-      .on('error', (error) => this.destroy(error));
+  pause(): void {
+    this.#paused = true;
+    this.#decoder?.pause();
+    this.#balance();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#decoder?.resume();
+    this.#deliverHeld();
+    this.#balance();
+  }
+
+  destroy(): void {
+    if (!this.#complete) this.#source.destroy();
+    this.#fail(hangUp());
+  }
+
+  /** Bytes of the body arrived. */
+  receive(bytes: Buffer): void {
+    if (this.#over || this.#error) return;
+    if (!this.#begun) this.#begin(bytes);
+    if (!this.#decoder) return this.#deliver(bytes);
+    this.#decoderIsFull = !this.#decoder.write(bytes);
+    this.#balance();
   }
 
   /** The body is whole. */
   finish(): void {
     this.#complete = true;
-    if (this.destroyed) return;
-    if (this.#gunzip) this.#gunzip.end();
-    else this.push(null);
+    if (this.#decoder) this.#decoder.end();
+    else this.#end();
   }
 
-  /** The connection broke. Who was just given the answer has a turn to begin listening. */
-  cut(error: Error): void {
-    if (this.readableFlowing === null) setImmediate(() => this.destroy(error));
-    else this.destroy(error);
+  /** The connection broke. */
+  cut(error: ConnectionError): void {
+    this.#fail(error);
   }
 
-  override _read(): void {
-    if (!this.#complete) this.#source.resume();
+  /** Some relays compress what nobody asked them to, and do not say so; no text begins with this byte. */
+  #begin(bytes: Buffer): void {
+    this.#begun = true;
+    const encoding = this.headers['content-encoding'];
+    const decoder = decoderOf(encoding === undefined && bytes[0] === GZIP ? 'gzip' : String(encoding ?? ''));
+    if (!decoder) return;
+    this.#decoder = decoder;
+    decoder
+      .on('data', (plain: Buffer) => this.#deliver(plain))
+      .on('drain', () => {
+        this.#decoderIsFull = false;
+        this.#balance();
+      })
+      .on('end', () => this.#end())
+      .on('error', (error) => {
+        this.#fail(error);
+        if (!this.#complete) this.#source.destroy();
+      });
+    if (this.#paused) decoder.pause();
   }
 
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (!this.#complete) this.#source.destroy();
-    this.#gunzip?.destroy();
-    // Without a listener an error would end the process, and who does not listen does not need it.
-    done(error && this.listenerCount('error') > 0 ? error : null);
+  #deliver(bytes: Buffer): void {
+    if (this.#over) return;
+    if (this.#reader && !this.#paused && this.#held.length === 0) return this.#reader.data(bytes);
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    this.#balance();
   }
+
+  #deliverHeld(): void {
+    while (this.#reader && this.#held.length > 0 && !this.#paused && !this.#over) {
+      const bytes = this.#held.shift() as Buffer;
+      this.#heldBytes -= bytes.length;
+      this.#reader.data(bytes);
+    }
+    if (this.#ended) this.#end();
+    else this.#balance();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    if (this.#over || !this.#reader || this.#paused || this.#held.length > 0) return;
+    this.#over = true;
+    this.#reader.end();
+  }
+
+  #fail(error: ConnectionError): void {
+    if (this.#over || this.#error) return;
+    this.#error = error;
+    this.#decoder?.destroy();
+    // Who was just given the answer will ask for what came of it.
+    if (this.#reader) this.#tellCut(error);
+  }
+
+  #tellCut(error: ConnectionError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#held = [];
+    this.#reader?.cut(error);
+  }
+
+  /** The source rests while what it sends could not be taken. When the body is complete it serves somebody else. */
+  #balance(): void {
+    const isFull = this.#paused || this.#decoderIsFull || this.#heldBytes > MAX_HELD_BYTES;
+    if (this.#complete || isFull === this.#sourceIsPaused) return;
+    this.#sourceIsPaused = isFull;
+    if (isFull) this.#source.pause();
+    else this.#source.resume();
+  }
+}
+
+/** The whole body. Rejects when it is cut or longer than this. */
+export function wholeBody(body: IncomingBody, maxBytes: number, onData?: () => void): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    body.read({
+      data(bytes) {
+        onData?.();
+        length += bytes.length;
+        parts.push(bytes);
+        if (length <= maxBytes) return;
+        reject(new Error(`it is longer than ${maxBytes} bytes`));
+        body.destroy();
+      },
+      end: () => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, length)),
+      cut: reject,
+    });
+  });
 }
 
 function joined(rawHeaders: readonly string[]): Record<string, string | string[]> {

@@ -1,10 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { UpstreamFault } from '../../core/failure.ts';
 import type { Target } from '../../core/target.ts';
 import { connectionFault } from '../faults.ts';
 import { HEADER_NAME, NOT_IN_VALUE } from '../header-grammar.ts';
-import { lateZlib } from '../late-builtins.ts';
-import type { UpstreamAnswer } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { type ConnectionError, faultOf } from './connection-error.ts';
 import { type Origin, originOf } from './dial.ts';
 import type { ConnectionPool } from './pool.ts';
@@ -20,12 +18,12 @@ export interface UpstreamRequest {
 
 export interface UpstreamCall {
   /** The answer's head, or the fault that happened instead. Never rejects. */
-  readonly answer: Promise<UpstreamAnswer | UpstreamFault>;
+  readonly answer: Promise<Answer | UpstreamFault>;
   /** Ends the call at once, whatever its state. */
   abort(): void;
 }
 
-export function isFault(value: UpstreamAnswer | UpstreamFault): value is UpstreamFault {
+export function isFault(value: Answer | UpstreamFault): value is UpstreamFault {
   return 'class' in value;
 }
 
@@ -36,8 +34,8 @@ export function isFault(value: UpstreamAnswer | UpstreamFault): value is Upstrea
 export function callUpstream(pool: ConnectionPool, request: UpstreamRequest): UpstreamCall {
   let current: { destroy(): void } | undefined;
   let aborted = false;
-  let settle: (value: UpstreamAnswer | UpstreamFault) => void = () => {};
-  const answer = new Promise<UpstreamAnswer | UpstreamFault>((resolve) => {
+  let settle: (value: Answer | UpstreamFault) => void = () => {};
+  const answer = new Promise<Answer | UpstreamFault>((resolve) => {
     settle = resolve;
   });
   const fail = (error: ConnectionError) => settle(faultOf(error, whoOf(request)));
@@ -64,7 +62,7 @@ export function callUpstream(pool: ConnectionPool, request: UpstreamRequest): Up
 
 type Send = (
   fresh: boolean,
-  onAnswer: (answer: UpstreamAnswer) => void,
+  onAnswer: (answer: Answer) => void,
   onError: (error: ConnectionError, repeatable: boolean) => void,
 ) => { destroy(): void };
 
@@ -150,38 +148,4 @@ export function hostOf(baseUrl: string): string {
 
 function whoOf({ target, baseUrl }: UpstreamRequest): string {
   return `${target.provider} (${hostOf(baseUrl)})`;
-}
-
-/** An answer whose body may be compressed. */
-type Encoded = Readable & Pick<UpstreamAnswer, 'headers' | 'complete'>;
-
-/** The answer's body as sent before compression; chunks come out as soon as they can be decoded. */
-export function decodedBody(answer: Encoded): Readable {
-  const encoding = String(answer.headers['content-encoding'] ?? '')
-    .trim()
-    .toLowerCase();
-  if (encoding === '') return answer;
-  const { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress, constants } = lateZlib();
-  const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH };
-  if (encoding === 'gzip' || encoding === 'x-gzip') return piped(answer, createGunzip(flush));
-  if (encoding === 'deflate') return piped(answer, createInflate(flush));
-  if (encoding === 'br') {
-    return piped(
-      answer,
-      createBrotliDecompress({
-        flush: constants.BROTLI_OPERATION_FLUSH,
-        finishFlush: constants.BROTLI_OPERATION_FLUSH,
-      }),
-    );
-  }
-  if (encoding === 'zstd') return piped(answer, createZstdDecompress({ finishFlush: constants.ZSTD_e_flush }));
-  return answer;
-}
-
-function piped<T extends NodeJS.ReadWriteStream & Readable>(answer: Encoded, decoder: T): Readable {
-  answer.on('error', (error) => decoder.destroy(error));
-  answer.on('close', () => {
-    if (!answer.complete) decoder.destroy(new Error('the connection was cut'));
-  });
-  return answer.pipe(decoder);
 }

@@ -10,8 +10,7 @@ import {
   keepUp,
   startFrameServer,
 } from '../../../test/support/http2-frames.ts';
-import { readBody } from '../body.ts';
-import type { UpstreamAnswer } from './answer.ts';
+import { type Answer, wholeBody } from './answer.ts';
 import { Http2Connection } from './http2-connection.ts';
 
 describe('a connection', () => {
@@ -27,7 +26,7 @@ describe('a connection', () => {
     onTestFinished(() => connection.destroy());
     await expect.poll(() => connection.isSettled).toBe(true);
     const send = () =>
-      new Promise<UpstreamAnswer | Error>((resolve) => {
+      new Promise<Answer | Error>((resolve) => {
         connection.send({
           origin: { key: 'k', secure: true, host: '127.0.0.1', port: server.port },
           head: '',
@@ -95,7 +94,7 @@ describe('a connection', () => {
     await sleep(50);
     connection.check(now + 47_000);
     server.connections[0]?.data(1, 'late', true);
-    expect(String(await readBody(answer as UpstreamAnswer, { maxBytes: 100, idleMs: 0 }))).toBe('late');
+    expect(String(await wholeBody(answer as Answer, 100))).toBe('late');
   });
 
   it('that gives none is dead, and everybody on it is told', async () => {
@@ -108,9 +107,7 @@ describe('a connection', () => {
     const now = performance.now();
     connection.check(now + 31_000);
     connection.check(now + 47_000);
-    await expect(readBody(answer as UpstreamAnswer, { maxBytes: 100, idleMs: 0 })).rejects.toThrow(
-      /no answer to a ping/,
-    );
+    await expect(wholeBody(answer as Answer, 100)).rejects.toThrow(/no answer to a ping/);
     expect(String(await waiting)).toMatch(/no answer to a ping/);
     expect(retired()).toBe(1);
   });

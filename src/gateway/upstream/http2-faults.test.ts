@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { chunksOf } from '../../../test/support/body-chunks.ts';
 import {
   CODE,
   endsRequest,
@@ -11,7 +12,7 @@ import {
   startFrameServer,
 } from '../../../test/support/http2-frames.ts';
 import { answerOf, call, certificate, textOf } from '../../../test/support/secure-caller.ts';
-import { readBody } from '../body.ts';
+import { wholeBody } from './answer.ts';
 import { isFault } from './call.ts';
 
 /** A server of frames; `onRequest` gets every request when it is whole. */
@@ -172,7 +173,7 @@ describe('an answer that was cut never looks whole', () => {
     const answer = await answerOf(server.port);
     let got = '';
     const read = (async () => {
-      for await (const chunk of answer) got += chunk;
+      for await (const chunk of chunksOf(answer)) got += chunk;
     })();
     await expect(read).rejects.toThrow();
     expect(answer.complete).toBe(false);
@@ -187,7 +188,7 @@ describe('an answer that was cut never looks whole', () => {
       setTimeout(() => server.break(connection), 20);
     });
     const answer = await answerOf(server.port);
-    await expect(readBody(answer, { maxBytes: 100, idleMs: 0 })).rejects.toThrow();
+    await expect(wholeBody(answer, 100)).rejects.toThrow();
     expect(answer.complete).toBe(false);
   });
 
@@ -200,7 +201,7 @@ describe('an answer that was cut never looks whole', () => {
     });
     const answer = await answerOf(server.port);
     await sleep(50);
-    expect((await readBody(answer, { maxBytes: 100, idleMs: 0 })).toString()).toBe('whole');
+    expect((await wholeBody(answer, 100)).toString()).toBe('whole');
     expect(answer.complete).toBe(true);
   });
 
@@ -254,7 +255,7 @@ it('an answer that ends at any byte of its connection is whole or told to be cut
     } else {
       let text = '';
       const whole = await (async () => {
-        for await (const chunk of answer) text += chunk;
+        for await (const chunk of chunksOf(answer)) text += chunk;
         return true;
       })().catch(() => false);
       expect(TEXT.startsWith(text)).toBe(true);

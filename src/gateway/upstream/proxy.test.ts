@@ -1,6 +1,7 @@
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { chunksOf } from '../../../test/support/body-chunks.ts';
 import { environmentProxies } from '../../config/environment-proxy.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Target } from '../../core/target.ts';
@@ -92,7 +93,7 @@ function call(baseUrl: string, proxy: string | undefined) {
 async function textOf(answer: Awaited<ReturnType<typeof call>>): Promise<string> {
   if (isFault(answer)) return answer.class;
   let text = '';
-  for await (const chunk of answer) text += chunk;
+  for await (const chunk of chunksOf(answer)) text += chunk;
   return text;
 }
 
