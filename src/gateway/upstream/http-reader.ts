@@ -196,6 +196,22 @@ export class AnswerReader {
     this.#handler.end(extra);
   }
 
+  /** Reads the end of a chunk and the beginning of the next in their usual form. 0, and nothing done, for every other. */
+  #nextChunk(bytes: Buffer, from: number): number {
+    if (bytes[from] !== CR || bytes[from + 1] !== LF) return 0;
+    let at = from + 2;
+    let size = 0;
+    for (let digits = 0; digits < 7; digits++) {
+      const digit = hexDigit(bytes[at] ?? 0);
+      if (digit < 0) break;
+      size = size * 16 + digit;
+      at++;
+    }
+    if (size === 0 || bytes[at] !== CR || bytes[at + 1] !== LF) return 0;
+    this.#left = size;
+    return at + 2;
+  }
+
   #readChunks(bytes: Buffer, from: number): void {
     const { length } = bytes;
     let state = this.#state;
@@ -213,7 +229,11 @@ export class AnswerReader {
         write += count;
         at += count;
         this.#left -= count;
-        if (this.#left === 0) state = DATA_CR;
+        if (this.#left > 0) continue;
+        // Between two chunks mostly stands nothing but a size, and all of it is here.
+        const next = this.#nextChunk(bytes, at);
+        if (next > 0) at = next;
+        else state = DATA_CR;
         continue;
       }
       const byte = bytes[at++] as number;
