@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findFault, MAX_DEPTH, skimObject } from './json-skim.ts';
+import { commonLength } from './common-length.ts';
+import { findFault, LONG_STRING_BYTES, MAX_DEPTH, resumeSkim, skimObject, skimWithList } from './json-skim.ts';
 
 function parsed(raw: Buffer): { value: unknown } | undefined {
   try {
@@ -143,6 +144,95 @@ describe('the skim', () => {
     expect(skimObject(nested(MAX_DEPTH))).toBeDefined();
     expect(skimObject(nested(MAX_DEPTH + 1))).toBeUndefined();
     expect(skimObject(nested(2_000_000))).toBeUndefined();
+  });
+});
+
+/** A document with a list that is worth going on in. */
+const conversation = fc
+  .record({
+    before: fc.dictionary(fc.constantFrom('model', 'stream', 'é'), value, { maxKeys: 2 }),
+    list: fc.array(
+      fc.oneof(
+        value,
+        nasty,
+        fc.integer({ min: 1, max: 90 }).map((n) => 'long "text" '.repeat(n)),
+      ),
+      {
+        maxLength: 8,
+      },
+    ),
+    after: fc.dictionary(fc.constantFrom('system', 'tools', 'stop'), value, { maxKeys: 3 }),
+    indent: fc.constantFrom(undefined, undefined, 1),
+  })
+  .map((shape) => ({
+    ...shape,
+    raw: Buffer.from(JSON.stringify({ ...shape.before, messages: shape.list, ...shape.after }, null, shape.indent)),
+  }));
+
+describe('a skim with a list', () => {
+  it('finds its elements and its long strings', () => {
+    fc.assert(
+      fc.property(conversation, ({ raw, list }) => {
+        const { elements, strings } = skimWithList(raw, 'messages')?.places ?? { elements: [], strings: [] };
+        const found = [];
+        for (let at = 0; at < elements.length; at += 2)
+          found.push(JSON.parse(raw.toString('utf8', elements[at], elements[at + 1])));
+        expect(found).toEqual(JSON.parse(JSON.stringify(list)));
+        for (let at = 0; at < strings.length; at += 2) {
+          expect((strings[at + 1] ?? 0) - (strings[at] ?? 0)).toBeGreaterThanOrEqual(LONG_STRING_BYTES);
+          expect(typeof JSON.parse(raw.toString('utf8', strings[at], strings[at + 1]))).toBe('string');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('takes the same documents as one without', () => {
+    fc.assert(
+      fc.property(conversation, fc.array(mutation, { maxLength: 3 }), ({ raw }, mutations) => {
+        const damaged = mutations.reduce<Buffer>((bytes, change) => mutate(bytes, change), raw);
+        expect(skimWithList(damaged, 'messages')?.spans).toEqual(skimObject(damaged));
+      }),
+      { numRuns: 1000 },
+    );
+    const nested = (depth: number) => Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`);
+    expect(skimWithList(nested(MAX_DEPTH), 'a')).toBeDefined();
+    expect(skimWithList(nested(MAX_DEPTH + 1), 'a')).toBeUndefined();
+  });
+
+  it('gives the same result when it goes on from another document', () => {
+    let resumed = 0;
+    fc.assert(
+      fc.property(
+        conversation,
+        conversation,
+        fc.array(mutation, { maxLength: 2 }),
+        fc.nat(),
+        fc.nat(8),
+        ({ raw: first, ...shape }, other, mutations, cut, kept) => {
+          const skim = skimWithList(first, 'messages');
+          if (skim === undefined) return;
+          const grown = { ...shape.before, messages: [...shape.list.slice(0, kept), ...other.list], ...shape.after };
+          const moved = { ...shape.after, messages: [...shape.list, ...other.list], ...shape.before };
+          const changed = { ...shape.before, messages: [...shape.list, ...other.list], ...other.after };
+          const documents: Buffer[] = [grown, moved, changed].map((each) =>
+            Buffer.from(JSON.stringify(each, null, shape.indent)),
+          );
+          documents.push(first, first.subarray(0, cut % first.length));
+          documents.push(mutations.reduce<Buffer>((bytes, change) => mutate(bytes, change), documents[0] as Buffer));
+          for (const raw of documents) {
+            const going = resumeSkim(raw, { raw: first, skim }, 'messages', commonLength(first, raw));
+            if (going === undefined) continue;
+            resumed += 1;
+            const { spans, places } = skimWithList(raw, 'messages') ?? {};
+            expect([...going.spans]).toEqual([...(spans ?? [])]);
+            expect(going.places).toEqual(places);
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    );
+    expect(resumed).toBeGreaterThan(1000);
   });
 });
 

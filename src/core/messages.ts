@@ -1,3 +1,5 @@
+import type { ListPlaces } from './json-skim.ts';
+
 /**
  * The Messages API as far as the gateway looks at it: open types, unknown fields survive by construction.
  * Source: docs.claude.com/en/api/messages and what the client sends.
@@ -83,6 +85,8 @@ export interface Envelope {
   readonly raw: Buffer;
   /** Byte span of the value of each top-level key, `[start, end)` in `raw`. */
   readonly spans: ReadonlyMap<string, readonly [number, number]>;
+  /** What is where in the list of messages; `undefined` where nobody has looked. */
+  readonly places?: ListPlaces | undefined;
   readonly model: string;
   readonly stream: boolean;
   /** Path after the session's prefix, with its query: `/v1/messages?beta=true`. */

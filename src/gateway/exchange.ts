@@ -211,7 +211,7 @@ export class Exchange implements Ticking, Attempting {
   async #straightThrough(): Promise<void> {
     const { gateway, session } = this;
     const raw = await this.#request.body({ maxBytes: this.#snapshot.settings.maxBodyBytes, idleMs: BODY_IDLE_MS });
-    const received = readEnvelope(raw, this.#options.path, this.#request.rawHeaders);
+    const received = readEnvelope(raw, this.#options.path, this.#request.rawHeaders, gateway.bodies);
     const envelope = this.#snapshot.webTools ? withReadableResults(received) : received;
     this.#envelope = envelope;
     const clientSession = headerOf(this.#request, 'x-claude-code-session-id');

@@ -4,6 +4,7 @@ import type { UpstreamFault } from '../core/failure.ts';
 import type { MintId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { CacheStats } from '../policy/response-cache.ts';
+import type { BodyMemory } from '../protocols/anthropic/body-memory.ts';
 import type { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import type { Admission } from './admission.ts';
 import type { AnswerStore } from './cache.ts';
@@ -36,6 +37,7 @@ export interface GatewayCore {
   readonly connections: ConnectionPool;
   readonly ticker: Ticker;
   readonly provenance: ProvenanceStore;
+  readonly bodies: BodyMemory;
   readonly chatHistory: ChatHistoryCache;
   readonly health: HealthStore;
   readonly admission: Admission;

@@ -5,6 +5,7 @@ import type { UpstreamFault } from '../core/failure.ts';
 import { idMinter, type MintId, pooledRandom, shortId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { CacheStats } from '../policy/response-cache.ts';
+import { BodyMemory } from '../protocols/anthropic/body-memory.ts';
 import { ChatHistoryCache } from '../protocols/openai-chat/history-cache.ts';
 import { Admission } from './admission.ts';
 import { AnswerStore } from './cache.ts';
@@ -73,6 +74,7 @@ class LocalGateway implements Gateway, GatewayCore {
   readonly connections = new ConnectionPool();
   readonly ticker = new Ticker();
   readonly provenance: ProvenanceStore;
+  readonly bodies = new BodyMemory();
   readonly chatHistory = new ChatHistoryCache();
   readonly health = new HealthStore();
   readonly admission = new Admission();

@@ -1,20 +1,29 @@
 import { isUtf8 } from 'node:buffer';
 import { MidswapError } from '../../core/errors.ts';
-import { findFault, kindAt, type Span, skimObject } from '../../core/json-skim.ts';
+import { findFault, kindAt, type ListPlaces, type Skim, type Span, skimObject } from '../../core/json-skim.ts';
 import type { Envelope, MessagesRequest } from '../../core/messages.ts';
+import { BodyMemory } from './body-memory.ts';
 
 /**
  * Looks at a request body without parsing it: where the top-level values are, whether they have the right types, which
  * model is asked for and whether as a stream. `path` is the path behind the session's prefix with its query, `headers`
- * the raw header list.
+ * the raw header list. `memory` makes it cheap for the next body of a conversation; the result is the same.
  *
  * Throws `invalid_json` with line, column and path of the fault, or `invalid_request` with the path of the field. What
  * is inside `messages` is looked at only by `body()` and `validateMessages`.
  */
-export function readEnvelope(raw: Buffer, path: string, headers: readonly string[]): Envelope {
-  const skimmed = skim(raw);
-  checkFields(skimmed.raw, skimmed.spans);
-  return new RequestEnvelope(skimmed.raw, skimmed.spans, path, headers);
+export function readEnvelope(raw: Buffer, path: string, headers: readonly string[], memory = NO_MEMORY): Envelope {
+  const found = memory.skim(raw);
+  if (found !== undefined) return checked(raw, found, path, headers);
+  const plain = plainly(raw);
+  return checked(plain.raw, plain.skim, path, headers);
+}
+
+const NO_MEMORY = new BodyMemory(0);
+
+function checked(raw: Buffer, skim: Skim, path: string, headers: readonly string[]): Envelope {
+  checkFields(raw, skim.spans);
+  return new RequestEnvelope(raw, skim, path, headers);
 }
 
 /**
@@ -30,15 +39,17 @@ export function spliceModel(env: Envelope, model: string | undefined): Buffer[] 
 class RequestEnvelope implements Envelope {
   readonly raw: Buffer;
   readonly spans: ReadonlyMap<string, Span>;
+  readonly places: ListPlaces | undefined;
   readonly model: string;
   readonly stream: boolean;
   readonly path: string;
   readonly headers: readonly string[];
   #body: MessagesRequest | undefined;
 
-  constructor(raw: Buffer, spans: ReadonlyMap<string, Span>, path: string, headers: readonly string[]) {
+  constructor(raw: Buffer, { spans, places }: Skim, path: string, headers: readonly string[]) {
     this.raw = raw;
     this.spans = spans;
+    this.places = places;
     this.path = path;
     this.headers = headers;
     this.model = stringAt(raw, spans.get('model')) ?? '';
@@ -47,27 +58,26 @@ class RequestEnvelope implements Envelope {
   }
 
   body(): MessagesRequest {
-    this.#body ??= frozen(parse(this.raw));
+    this.#body ??= frozen(parseSkimmed(this.raw));
     return this.#body;
   }
 }
 
-function skim(raw: Buffer): { raw: Buffer; spans: ReadonlyMap<string, Span> } {
+/** A body that is not plain enough to be cut, although it is JSON: keys with escapes or twice. The first are written
+ * plainly. */
+function plainly(raw: Buffer): { raw: Buffer; skim: Skim } {
   if (!isUtf8(raw)) throw new MidswapError('invalid_json', 'the request body is not valid UTF-8');
-  const spans = skimObject(raw);
-  if (spans !== undefined) return { raw, spans };
   if (raw.length === 0) throw new MidswapError('invalid_json', 'the request has no body');
   const value = parse(raw);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MidswapError('invalid_request', 'the request body must be a JSON object');
   }
-  // JSON, but not plain enough to be cut: keys with escapes or twice. The first are written plainly and cut then.
   const plain = Buffer.from(JSON.stringify(value), 'utf8');
-  const plainSpans = skimObject(plain);
-  if (plainSpans === undefined || plainSpans.size !== keysOf(raw)) {
+  const spans = skimObject(plain);
+  if (spans === undefined || spans.size !== keysOf(raw)) {
     throw new MidswapError('invalid_request', 'the request body has a top-level key twice, or one that no field has');
   }
-  return { raw: plain, spans: plainSpans };
+  return { raw: plain, skim: { spans, places: undefined } };
 }
 
 /** How many keys the object has at its top level, repetitions counted. */
@@ -86,21 +96,19 @@ function keysOf(raw: Buffer): number {
   return keys;
 }
 
+/** Nesting that a recursive reader would die of is found before one is called. */
 function parse(raw: Buffer): MessagesRequest {
-  const fault = quickFault(raw);
-  if (fault === undefined) {
-    try {
-      return JSON.parse(raw.toString('utf8')) as MessagesRequest;
-    } catch (cause) {
-      throw invalidJson(raw, cause);
-    }
-  }
-  throw fault;
+  if (findFault(raw) !== undefined) throw invalidJson(raw, undefined);
+  return parseSkimmed(raw);
 }
 
-/** Nesting that a recursive reader would die of is found before one is called. The skim has looked at what it took. */
-function quickFault(raw: Buffer): MidswapError | undefined {
-  return skimObject(raw) === undefined && findFault(raw) !== undefined ? invalidJson(raw, undefined) : undefined;
+/** The skim has looked at the nesting of what it took. */
+function parseSkimmed(raw: Buffer): MessagesRequest {
+  try {
+    return JSON.parse(raw.toString('utf8')) as MessagesRequest;
+  } catch (cause) {
+    throw invalidJson(raw, cause);
+  }
 }
 
 function invalidJson(raw: Buffer, cause: unknown): MidswapError {
