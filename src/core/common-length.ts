@@ -1,5 +1,7 @@
 /** First stretch that is compared; the next ones are larger. Bytes that differ mostly do so near their beginning. */
 const FIRST_BYTES = 256;
+/** The longest one: the one with the difference is read twice. */
+const MOST_BYTES = 64 << 10;
 
 /**
  * How many bytes at the beginning are the same, at most `most`. All of it is compared natively: a loop over a megabyte
@@ -13,7 +15,7 @@ export function commonLength(a: Buffer, b: Buffer, most = Number.POSITIVE_INFINI
     const stop = Math.min(at + width, end);
     if (a.compare(b, at, stop, at, stop) !== 0) return firstDifference(a, b, at, stop);
     at = stop;
-    width *= 4;
+    width = Math.min(width * 4, MOST_BYTES);
   }
   return end;
 }

@@ -83,7 +83,7 @@ export function resumeSkim(
   let known = strings.length;
   while (known > 0 && (strings[known - 2] ?? 0) >= from) known -= 2;
   const own = { elements: elements.slice(0, count - 2), strings: strings.slice(0, known) };
-  const end = restOfList(raw, from, own);
+  const end = containerEnd(raw, from, true, own);
   if (end === -1) return undefined;
   const found: Found = { spans: new Map(), list, places: own };
   const rest = raw.subarray(end);
@@ -119,7 +119,12 @@ function skimPairs(raw: Buffer, from: number, found: Found): boolean {
     at = pastSpace(raw, keyEnd);
     if (raw[at] !== COLON) return false;
     const start = pastSpace(raw, at + 1);
-    const end = key === found.list && raw[start] === OPEN_BRACKET ? listEnd(raw, start, found) : valueEnd(raw, start);
+    let end: number;
+    if (key === found.list && raw[start] === OPEN_BRACKET) {
+      const places = { elements: [], strings: [] };
+      found.places = places;
+      end = containerEnd(raw, start, false, places);
+    } else end = valueEnd(raw, start);
     if (end === -1) return false;
     found.spans.set(key, [start, end]);
     at = pastSpace(raw, end);
@@ -131,35 +136,6 @@ function skimPairs(raw: Buffer, from: number, found: Found): boolean {
 /** The object ends here, and the document with it. */
 function isEnd(raw: Buffer, at: number): boolean {
   return raw[at] === CLOSE_BRACE && pastSpace(raw, at + 1) === raw.length;
-}
-
-/** End of the list that starts at `start`, whose places are noted; -1 when it has none. */
-function listEnd(raw: Buffer, start: number, found: Found): number {
-  const places = { elements: [], strings: [] };
-  found.places = places;
-  const inside = pastSpace(raw, start + 1);
-  return raw[inside] === CLOSE_BRACKET ? inside + 1 : restOfList(raw, inside, places);
-}
-
-/** End of a list, from the start of one of its elements on. */
-function restOfList(raw: Buffer, from: number, { elements, strings }: { elements: number[]; strings: number[] }) {
-  let at = from;
-  for (;;) {
-    const first = raw[at];
-    const isContainer = first === OPEN_BRACE || first === OPEN_BRACKET;
-    const end = isContainer ? containerEnd(raw, at, MAX_DEPTH - 1, strings) : elementEnd(raw, at);
-    if (end === -1) return -1;
-    elements.push(at, end);
-    at = pastSpace(raw, end);
-    if (raw[at] === CLOSE_BRACKET) return at + 1;
-    if (raw[at] !== COMMA) return -1;
-    at = pastSpace(raw, at + 1);
-  }
-}
-
-/** End of a string or scalar in a list. */
-function elementEnd(raw: Buffer, start: number): number {
-  return raw[start] === QUOTE ? nestedStringEnd(raw, start + 1) : scalarEnd(raw, start);
 }
 
 export type JsonKind = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
@@ -187,7 +163,7 @@ export function kindAt(raw: Buffer, [start]: Span): JsonKind {
 export function valueEnd(raw: Buffer, start: number): number {
   const first = raw[start];
   if (first === QUOTE) return plainStringEnd(raw, start);
-  if (first === OPEN_BRACE || first === OPEN_BRACKET) return containerEnd(raw, start, MAX_DEPTH, undefined);
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return containerEnd(raw, start, false, undefined);
   return scalarEnd(raw, start);
 }
 
@@ -223,10 +199,22 @@ const AFTER_VALUE = 5;
 /** Which of the containers that are open are arrays. One for all: a container is read to its end before the next. */
 const isArray = new Uint8Array(MAX_DEPTH + 1);
 
-/** End of an array or object whose structure and scalars are right; -1 otherwise. Inside of its strings only the end is
- * looked for. `strings`: where the places of long strings go. */
-function containerEnd(raw: Buffer, start: number, maxDepth: number, strings: number[] | undefined): number {
+interface FoundPlaces {
+  readonly elements: number[];
+  readonly strings: number[];
+}
+
+/**
+ * End of an array or object whose structure and scalars are right; -1 otherwise. Inside of its strings only the end is
+ * looked for. `inList`: `start` is that of an element of a list, and the end of the list is wanted. `places` of a list
+ * are noted on the way.
+ */
+function containerEnd(raw: Buffer, start: number, inList: boolean, places: FoundPlaces | undefined): number {
   let depth = 0;
+  if (inList) {
+    depth = 1;
+    isArray[1] = 1;
+  }
   let expected = VALUE;
   let at = start;
   for (;;) {
@@ -235,8 +223,11 @@ function containerEnd(raw: Buffer, start: number, maxDepth: number, strings: num
       const end = expected <= KEY_OR_END ? nestedStringEnd(raw, at + 1) : -1;
       if (end === -1) return -1;
       if (expected <= VALUE_OR_END) {
-        if (strings !== undefined && end - at >= LONG_STRING_BYTES) strings.push(at, end);
         expected = AFTER_VALUE;
+        if (places !== undefined) {
+          if (depth === 1) places.elements.push(at, end);
+          if (end - at >= LONG_STRING_BYTES) places.strings.push(at, end);
+        }
       } else expected = AFTER_KEY;
       at = end;
     } else if (byte === COLON) {
@@ -248,7 +239,8 @@ function containerEnd(raw: Buffer, start: number, maxDepth: number, strings: num
       expected = isArray[depth] === 1 ? VALUE : KEY;
       at += 1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (expected > VALUE_OR_END || depth === maxDepth) return -1;
+      if (expected > VALUE_OR_END || depth === MAX_DEPTH) return -1;
+      if (depth === 1) places?.elements.push(at);
       depth += 1;
       isArray[depth] = byte === OPEN_BRACKET ? 1 : 0;
       expected = byte === OPEN_BRACKET ? VALUE_OR_END : KEY_OR_END;
@@ -260,14 +252,17 @@ function containerEnd(raw: Buffer, start: number, maxDepth: number, strings: num
       depth -= 1;
       at += 1;
       if (depth === 0) return at;
+      if (depth === 1) places?.elements.push(at);
       expected = AFTER_VALUE;
     } else if (isSpace(byte)) {
       at += 1;
     } else {
       if (byte === undefined || expected > VALUE_OR_END) return -1;
-      at = scalarEnd(raw, at);
-      if (at === -1) return -1;
+      const end = scalarEnd(raw, at);
+      if (end === -1) return -1;
+      if (depth === 1) places?.elements.push(at, end);
       expected = AFTER_VALUE;
+      at = end;
     }
   }
 }
