@@ -1,8 +1,7 @@
 import type { Message } from '../core/messages.ts';
-import { elementSpans } from './json-list.ts';
 
-/** Numbers that come back from a parser in another form: `1.0`, `1e3`, more digits than a double holds. */
-const FRAGILE = /[:,[]\s*-?(?:\d{16,}|\d+\.\d*|\d+[eE])/;
+/** Numbers that come back from a parser in another form: `1.0`, `1e3`, `-0`, more digits than a double holds. */
+const FRAGILE = /[:,[]\s*(?:-0|-?(?:\d{16,}|\d+\.\d*|\d+[eE]))/;
 
 /** `JSON.rawJSON` and the source text of a reviver: https://github.com/tc39/proposal-json-parse-with-source */
 interface ExactJson {
@@ -31,22 +30,17 @@ export function isExactNumber(value: unknown): boolean {
 
 /**
  * Restores the numbers in the inputs of calls as the model wrote them: an id of twenty digits must not come back as
- * another one. `bytes`: the list of messages; `from`: where the first of `messages` starts in it.
+ * another one. `json`: what the messages were parsed from; `textOf`: one of them as it was received, by its position.
  */
-export function keepNumbers(messages: readonly Message[], bytes: Buffer, from: number): void {
-  const concerned = messages.flatMap((message, index) => (inputsWithNumbers(message).length > 0 ? [index] : []));
-  if (concerned.length === 0) return;
-  const spans = elementSpans(bytes, from);
-  if (spans === undefined) return;
-  for (const index of concerned) {
-    const span = spans[index];
-    const message = messages[index];
-    if (span === undefined || message === undefined) continue;
-    const text = bytes.toString('utf8', span[0], span[1]);
-    if (!FRAGILE.test(text)) continue;
+export function keepNumbers(messages: readonly Message[], json: string, textOf: (index: number) => string | undefined) {
+  if (!FRAGILE.test(json)) return;
+  messages.forEach((message, index) => {
+    const inputs = inputsWithNumbers(message);
+    const text = inputs.length === 0 ? undefined : textOf(index);
+    if (text === undefined || !FRAGILE.test(text)) return;
     const exact = EXACT.parse(text, keepSource) as Message;
-    for (const at of inputsWithNumbers(message)) copyInput(exact, message, at);
-  }
+    for (const at of inputs) copyInput(exact, message, at);
+  });
 }
 
 function copyInput(from: Message, to: Message, at: number): void {

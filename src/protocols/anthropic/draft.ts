@@ -1,6 +1,7 @@
 import type { Span } from '../../core/json-skim.ts';
 import type { Envelope, Message } from '../../core/messages.ts';
 import { keepNumbers, parseExact } from '../exact-numbers.ts';
+import { messageTexts } from '../json-list.ts';
 
 const COMMA = Buffer.from(',');
 /** Fields with numbers of somebody else's, which have to come out as they went in. */
@@ -112,7 +113,7 @@ export class RequestDraft {
       const text = this.env.raw.toString('utf8', start, end);
       if (name !== 'messages') return EXACT_FIELDS.has(name) ? parseExact(text) : JSON.parse(text);
       const messages: unknown = JSON.parse(text);
-      if (Array.isArray(messages)) keepNumbers(messages as Message[], this.env.raw.subarray(start, end), 1);
+      if (Array.isArray(messages)) keepNumbers(messages as Message[], text, messageTexts(this.env));
       return messages;
     } catch {
       // Reads the whole body for the place of the fault, and throws.

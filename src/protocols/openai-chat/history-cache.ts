@@ -1,3 +1,5 @@
+import { commonLength } from '../../core/common-length.ts';
+import { ownBytes } from '../../core/own-bytes.ts';
 import type { Position } from './conversation.ts';
 
 /** A place in a conversation up to which a translation holds, whatever follows. */
@@ -19,8 +21,8 @@ export interface TranslatedHistory {
   readonly toolBytes: Buffer | undefined;
   /** The list of messages as it was received. */
   readonly source: Buffer;
-  /** The messages as they were written, commas between them. */
-  readonly translation: Buffer;
+  /** The messages as they were written, commas between them, in pieces. */
+  readonly pieces: readonly Buffer[];
   readonly boundaries: readonly Boundary[];
   readonly loaded: ReadonlyMap<string, number>;
   readonly callIds: ReadonlyMap<string, number>;
@@ -34,7 +36,6 @@ export interface Resumption {
 /** Below this a translation costs less than remembering it. */
 const SMALLEST_BYTES = 8 << 10;
 const DEFAULT_MAX_BYTES = 24 << 20;
-const COMPARED_BYTES = 64 << 10;
 
 /**
  * Translations of conversations, so that the next request of a session translates only what is new. What may be used
@@ -71,7 +72,7 @@ export class ChatHistoryCache {
   /** Remembers a translation in place of the one that it went on with. */
   remember(history: TranslatedHistory, replaced: TranslatedHistory | undefined): void {
     const size = sizeOf(history);
-    if (history.source.length < SMALLEST_BYTES || size > this.#maxBytes) return;
+    if (!isWorthKeeping(history.source) || size > this.#maxBytes) return;
     this.#entries = this.#entries.filter((entry) => entry !== replaced);
     this.#entries.push(history);
     this.#bytes = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
@@ -95,24 +96,46 @@ function lastBoundary(history: TranslatedHistory, source: Buffer, least: number)
   return undefined;
 }
 
-/** How many bytes at the beginning are the same, at most `most`. */
-function commonLength(a: Buffer, b: Buffer, most: number): number {
-  const end = Math.min(a.length, b.length, most);
-  let at = 0;
-  while (at < end) {
-    const stop = Math.min(at + COMPARED_BYTES, end);
-    if (a.compare(b, at, stop, at, stop) !== 0) break;
-    at = stop;
-  }
-  while (at < end && a[at] === b[at]) at += 1;
-  return at;
-}
-
 function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.equals(b);
 }
 
-function sizeOf(history: TranslatedHistory): number {
-  return history.source.length + history.translation.length + (history.toolBytes?.length ?? 0);
+/** The tools are in the same memory as the source: that of the whole request. */
+function sizeOf({ source, pieces }: TranslatedHistory): number {
+  return pieces.reduce((sum, piece) => sum + piece.buffer.byteLength, source.buffer.byteLength);
+}
+
+/** Whether a list of messages is long enough to remember its translation. */
+export function isWorthKeeping(source: Buffer): boolean {
+  return source.length >= SMALLEST_BYTES;
+}
+
+/** The first bytes of what is in pieces. */
+export function firstBytes(pieces: readonly Buffer[], length: number): Buffer[] {
+  const out: Buffer[] = [];
+  let left = length;
+  for (const piece of pieces) {
+    if (left <= 0) break;
+    out.push(piece.length <= left ? piece : piece.subarray(0, left));
+    left -= piece.length;
+  }
+  return out;
+}
+
+/**
+ * The same bytes in few pieces, the last ones joined as long as they are not much smaller than the one before: so a long
+ * beginning stays where it is while a conversation grows, and every byte is copied a few times at most. They may be kept.
+ */
+export function withFewPieces(pieces: readonly Buffer[]): Buffer[] {
+  const out: Buffer[] = [];
+  for (const piece of pieces) {
+    out.push(piece);
+    for (;;) {
+      const [before, last] = [out.at(-2), out.at(-1)];
+      if (before === undefined || last === undefined || last.length * 2 < before.length) break;
+      out.splice(-2, 2, Buffer.concat([before, last]));
+    }
+  }
+  return out.map(ownBytes);
 }

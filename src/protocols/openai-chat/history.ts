@@ -1,14 +1,16 @@
 import { MidswapError } from '../../core/errors.ts';
+import type { Span } from '../../core/json-skim.ts';
 import type { Block, Envelope } from '../../core/messages.ts';
+import { ownBytes } from '../../core/own-bytes.ts';
 import type { Target } from '../../core/target.ts';
 import { loadedTools } from '../deferred-tools.ts';
-import { elementSpans } from '../json-list.ts';
+import { messagePlaces } from '../json-list.ts';
 import type { ProtocolContext } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { LateResult, readTurns, type Turn } from '../turns.ts';
 import { asContent } from './content.ts';
 import { Conversation, type ConversationRules, type Position, START } from './conversation.ts';
-import type { Boundary, Resumption } from './history-cache.ts';
+import { type Boundary, firstBytes, isWorthKeeping, type Resumption, withFewPieces } from './history-cache.ts';
 import { formatInstruction } from './parameters.ts';
 import { messagesBytes, messagesFrom, type RequestHead } from './request-parts.ts';
 import { asReminder, systemParts } from './system.ts';
@@ -47,29 +49,38 @@ export function translateHistory(
   const cache = context.chatHistory;
   const source = messagesBytes(env);
   // Which calls are told as text depends on the tools of this very request.
-  if (cache === undefined || source === undefined || target.quirks.chat.undeclaredToolCalls === 'text') {
+  const isKept = target.quirks.chat.undeclaredToolCalls !== 'text';
+  if (cache === undefined || source === undefined || !isKept || !isWorthKeeping(source)) {
     return translate(job, system, undefined).history;
   }
   const key = cacheKey(job, system);
-  const toolSpan = env.spans.get('tools');
-  const toolBytes = toolSpan === undefined ? undefined : env.raw.subarray(toolSpan[0], toolSpan[1]);
-  const found = cache.find(key, toolBytes, source);
+  const found = cache.find(key, bytesAt(env.raw, env.spans.get('tools')), source);
   const done = resumed(job, system, found);
-  const translation = Buffer.concat(done.history.messages);
-  const boundaries = placed(done, source);
-  if (boundaries !== undefined) {
-    const { loaded } = done.history;
-    cache.remember(
-      { key, toolBytes, source, translation, boundaries, loaded, callIds: done.callIds },
-      done.from?.history,
-    );
-  }
-  return { ...done.history, messages: [translation] };
+  const boundaries = placed(env, done);
+  if (boundaries === undefined) return done.history;
+  const { messages, loaded } = done.history;
+  const pieces = withFewPieces(messages);
+  cache.remember({ key, ...kept(env), pieces, boundaries, loaded, callIds: done.callIds }, done.from?.history);
+  return { messages: pieces, loaded };
+}
+
+/** The bytes of a request by which its translation is known again. */
+function kept({ raw, spans }: Envelope): { source: Buffer; toolBytes: Buffer | undefined } {
+  const own = ownBytes(raw);
+  return { source: bytesAt(own, spans.get('messages')) ?? own, toolBytes: bytesAt(own, spans.get('tools')) };
+}
+
+function bytesAt(raw: Buffer, span: Span | undefined): Buffer | undefined {
+  return span && raw.subarray(span[0], span[1]);
 }
 
 function cacheKey({ target, context }: Job, system: ChatMessage | undefined): string {
-  const { quirks, data, provider } = target;
-  return JSON.stringify([provider, quirks.chat, data.vision ?? quirks.vision, context.withoutThinking, system]);
+  const { quirks, provider } = target;
+  return JSON.stringify([provider, quirks.chat, seesPictures(target), context.withoutThinking, system]);
+}
+
+function seesPictures({ data, quirks }: Target): boolean {
+  return data.vision ?? quirks.vision;
 }
 
 /** A boundary before its place in the received bytes is known. */
@@ -96,20 +107,34 @@ function resumed(job: Job, system: ChatMessage | undefined, from: Resumption | u
   }
 }
 
-/** Translates the messages behind a boundary, or all of them. */
+/** Translates the messages behind a boundary, or all of them: where that is possible without the long texts. */
 function translate(job: Job, system: ChatMessage | undefined, from: Resumption | undefined): Done {
+  return translated(job, system, from, true) ?? (translated(job, system, from, false) as Done);
+}
+
+/** `undefined`: with every text in its place, please. */
+function translated(
+  job: Job,
+  system: ChatMessage | undefined,
+  from: Resumption | undefined,
+  shortened: boolean,
+): Done | undefined {
   const { env, head, names, target, note } = job;
-  const offset = from?.boundary.at ?? 0;
-  const messages = messagesFrom(env, from?.boundary.offset);
-  checkMessages(messages, offset);
-  const loaded = joined(before(from?.history.loaded, offset), loadedTools(messages, offset));
+  const first = from?.boundary.at ?? 0;
+  const vision = seesPictures(target);
+  const { messages, texts } = messagesFrom(env, { first, offset: from?.boundary.offset, vision, shortened });
+  checkMessages(messages, first);
+  const loaded = joined(before(from?.history.loaded, first), loadedTools(messages, first));
   const offeredNames = (): ReadonlySet<string> =>
     new Set(offeredTools(head, loaded, names, target, note).map((tool) => tool.function.name));
-  const earlier = before(from?.history.callIds, offset);
+  const earlier = before(from?.history.callIds, first);
   const rules = conversationRules(job, offeredNames);
-  const turns = readTurns(messages, rules.quirks.alternateRoles, offset, (id) => earlier.has(id)).filter(
+  const turns = readTurns(messages, rules.quirks.alternateRoles, first, (id) => earlier.has(id)).filter(
     (turn) => !isBlank(turn),
   );
+  // Results of one call are compared with each other.
+  if (texts !== undefined && turns.some(({ calls }) => calls.some(({ results }) => results.length > 1)))
+    return undefined;
   const conversation = new Conversation(rules, from?.boundary.position ?? START);
   if (from === undefined && system !== undefined) conversation.addMessage(system);
   const boundaries: { readonly turn: Turn; readonly position: Position; readonly count: number }[] = [];
@@ -124,11 +149,13 @@ function translate(job: Job, system: ChatMessage | undefined, from: Resumption |
   if (from === undefined && conversation.emitted === (system === undefined ? 0 : 1)) {
     throw new MidswapError('invalid_request', 'messages: at least one message with content is required');
   }
-  const prefix = from?.history.translation.subarray(0, from.boundary.written);
-  const texts = bytesOf(written, prefix !== undefined && prefix.length > 0);
-  const ends = endsOf(written, prefix?.length ?? 0);
+  const prefix = from === undefined ? [] : firstBytes(from.history.pieces, from.boundary.written);
+  const length = from?.boundary.written ?? 0;
+  const bytes = texts === undefined ? bytesOf(written, length > 0) : texts.fill(written, length);
+  if (bytes === undefined) return undefined;
+  const ends = Buffer.isBuffer(bytes) ? endsOf(written, length) : bytes.ends;
   return {
-    history: { messages: prefix === undefined ? [texts] : [prefix, texts], loaded },
+    history: { messages: [...prefix, Buffer.isBuffer(bytes) ? bytes : bytes.bytes], loaded },
     callIds: joined(earlier, callIds(turns)),
     found: boundaries.map(({ turn, position, count }) => ({ turn, position, written: ends[count] ?? 0 })),
     from,
@@ -152,28 +179,30 @@ function endsOf(written: readonly string[], start: number): number[] {
 }
 
 /** The boundaries with their places in the received bytes; `undefined` when those cannot be told. */
-function placed({ found, from }: Done, source: Buffer): Boundary[] | undefined {
-  const offset = from?.boundary.at ?? 0;
-  const spans = elementSpans(source, from?.boundary.offset ?? 1);
-  if (spans === undefined) return undefined;
-  const kept = from?.history.boundaries.filter((boundary) => boundary.at < offset) ?? [];
-  const added = found.flatMap(({ turn, position, written }) => {
-    const first = spans[turn.at - offset];
-    const last = spans[turn.at - offset + turn.messages - 1];
-    if (first === undefined || last === undefined) return [];
-    return [{ at: turn.at, offset: first[0], turnEnd: last[1], position, written }];
-  });
-  return [...kept, ...added];
+function placed(env: Envelope, { found, from }: Done): Boundary[] | undefined {
+  const span = env.spans.get('messages');
+  const elements = messagePlaces(env);
+  if (elements === undefined || span === undefined) return undefined;
+  const boundaries = from?.history.boundaries.filter((boundary) => boundary.at < from.boundary.at) ?? [];
+  for (const { turn, position, written } of found) {
+    const offset = elements[2 * turn.at];
+    const turnEnd = elements[2 * (turn.at + turn.messages) - 1];
+    if (offset === undefined || turnEnd === undefined) continue;
+    boundaries.push({ at: turn.at, offset: offset - span[0], turnEnd: turnEnd - span[0], position, written });
+  }
+  return boundaries;
 }
 
-function before(map: ReadonlyMap<string, number> | undefined, end: number): ReadonlyMap<string, number> {
-  return new Map([...(map ?? [])].filter(([, at]) => at < end));
-}
-
-function joined(first: ReadonlyMap<string, number>, second: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-  const out = new Map(first);
-  for (const [name, at] of second) if (!out.has(name)) out.set(name, at);
+function before(map: ReadonlyMap<string, number> | undefined, end: number): Map<string, number> {
+  const out = new Map<string, number>();
+  if (map !== undefined) for (const [name, at] of map) if (at < end) out.set(name, at);
   return out;
+}
+
+/** Adds to the first map what it has not. */
+function joined(first: Map<string, number>, second: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  for (const [name, at] of second) if (!first.has(name)) first.set(name, at);
+  return first;
 }
 
 function callIds(turns: readonly Turn[]): Map<string, number> {
@@ -190,7 +219,7 @@ function conversationRules(
   let offered: ReadonlySet<string> | undefined;
   return {
     quirks: target.quirks.chat,
-    vision: target.data.vision ?? target.quirks.vision,
+    vision: seesPictures(target),
     provider: target.provider,
     names,
     withoutThinking: context.withoutThinking,

@@ -1,6 +1,8 @@
 import { MidswapError } from '../../core/errors.ts';
 import type { Envelope, Message, MessagesRequest } from '../../core/messages.ts';
 import { keepNumbers, parseExact } from '../exact-numbers.ts';
+import { messageTexts } from '../json-list.ts';
+import { type LongTexts, leaveOut } from './long-texts.ts';
 
 /** A request without its messages: what answers and errors need of it too. */
 export type RequestHead = Pick<
@@ -41,17 +43,36 @@ export function messagesBytes(env: Envelope): Buffer | undefined {
   return span === undefined || env.raw[span[0]] !== 0x5b ? undefined : env.raw.subarray(span[0], span[1]);
 }
 
-/** The messages from a position on: `offset` is where the first of them starts in `messagesBytes`. */
-export function messagesFrom(env: Envelope, offset: number | undefined): readonly Message[] {
-  const span = env.spans.get('messages');
-  if (span === undefined) return listOf(env.body().messages);
-  const text = env.raw.toString('utf8', span[0] + (offset ?? 0), span[1]);
-  const messages = listOf(parsedText(env, offset === undefined ? text : `[${text}`));
-  keepNumbers(messages, env.raw.subarray(span[0], span[1]), offset ?? 1);
-  return messages;
+export interface MessagesWanted {
+  /** Position of the first of them. */
+  readonly first: number;
+  /** Where it starts in `messagesBytes`; `undefined` for all messages. */
+  readonly offset: number | undefined;
+  readonly vision: boolean;
+  /** Long texts may be left out. */
+  readonly shortened: boolean;
 }
 
-function listOf(value: unknown): readonly Message[] {
+/** The messages from a position on; `texts` are those that were left out. */
+export function messagesFrom(
+  env: Envelope,
+  { first, offset, vision, shortened }: MessagesWanted,
+): { messages: readonly Message[]; texts: LongTexts | undefined } {
+  const span = env.spans.get('messages');
+  if (span === undefined) return { messages: listOf(env.body().messages), texts: undefined };
+  const from = span[0] + (offset ?? 0);
+  const { places } = env;
+  const strings = shortened ? places?.strings : undefined;
+  const texts = strings && leaveOut(env.raw, [from, span[1]], strings, offset === undefined, vision);
+  const json = texts?.json ?? env.raw.toString('utf8', from, span[1]);
+  const messages = listOf(parsedText(env, offset === undefined ? json : `[${json}`));
+  texts?.settle(messages, places?.elements ?? [], first);
+  const textOf = messageTexts(env);
+  keepNumbers(messages, json, (index) => textOf(first + index));
+  return { messages, texts };
+}
+
+function listOf(value: unknown): Message[] {
   if (Array.isArray(value) && value.length > 0) return value;
   throw new MidswapError('invalid_request', 'messages: at least one message is required');
 }
