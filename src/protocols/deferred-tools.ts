@@ -1,6 +1,5 @@
 import type { Message, Tool } from '../core/messages.ts';
 import { isObject } from './call-input.ts';
-import { contentBlocks } from './turns.ts';
 
 /** The client has a search of its own for deferred tools. Without one nothing would ever load them. */
 export function isSearchable(tools: readonly Tool[]): boolean {
@@ -13,16 +12,20 @@ export function isSearchable(tools: readonly Tool[]): boolean {
  */
 export function loadedTools(messages: readonly Message[], offset = 0): Map<string, number> {
   const out = new Map<string, number>();
-  messages.forEach((message, index) => {
-    const mention = (name: string): void => {
-      if (!out.has(name)) out.set(name, offset + index);
-    };
-    for (const block of contentBlocks(message.content)) {
+  let at = offset - 1;
+  const mention = (name: string): void => {
+    if (!out.has(name)) out.set(name, at);
+  };
+  for (const { content } of messages) {
+    at += 1;
+    if (typeof content === 'string') continue;
+    for (const block of content) {
+      if (block.type === 'text') continue;
       if (block.type === 'tool_use') mention(String(block.name));
       else if (block.type === 'tool_reference' || block.type === 'tool_addition') addReference(block, mention);
       else if (block.type.endsWith('tool_result')) addReferences(block.content, mention, 0);
     }
-  });
+  }
   return out;
 }
 

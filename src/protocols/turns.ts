@@ -49,17 +49,18 @@ export function readTurns(
 ): Turn[] {
   const turns: Turn[] = [];
   const open = new Map<string, Call[]>();
-  messages.forEach((message, index) => {
+  let at = offset;
+  for (const message of messages) {
     const role = message.role as Turn['role'];
-    const blocks = contentBlocks(message.content);
-    const turn = turnFor(turns, role, offset + index, mergeAssistants);
+    const turn = turnFor(turns, role, at, mergeAssistants);
     turn.messages += 1;
-    for (const block of blocks) {
+    for (const block of contentBlocks(message.content)) {
       if (role === 'assistant') addToAssistant(turn, block, open);
       else if (block.type !== 'tool_result') turn.blocks.push(block);
-      else claim(turn, block as ToolResultBlock, offset + index, open, earlierIds);
+      else claim(turn, block as ToolResultBlock, at, open, earlierIds);
     }
-  });
+    at += 1;
+  }
   return turns;
 }
 
@@ -76,7 +77,7 @@ function addToAssistant(turn: Turn, block: Block, open: Map<string, Call[]>): vo
   // A call without a name is the trace of a broken stream: neither it nor its result can be sent.
   if (block.type !== 'tool_use') return;
   const id = String(block.id);
-  const twins = turn.calls.filter((call) => call.block.id === id);
+  const twins = turn.calls.length === 0 ? [] : turn.calls.filter((call) => call.block.id === id);
   const call: Call = { block, results: [], occurrence: twins.length, answeredAt: -1 };
   turn.calls.push(call);
   open.set(id, [...twins, call]);
@@ -100,6 +101,13 @@ function claim(
   call.results.push(result);
   call.answeredAt = at;
 }
+
+/** There is nothing to see in it. The same as to trim it and to look at the length, but it ends with the first letter. */
+export function isBlankText(text: string): boolean {
+  return !VISIBLE.test(text);
+}
+
+const VISIBLE = /\S/;
 
 /** A string is one text block. */
 export function contentBlocks(content: string | readonly Block[]): readonly Block[] {

@@ -84,14 +84,15 @@ function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: 
 }
 
 function toolCalls(blocks: readonly Block[], calls: readonly UpstreamCall[], rules: AssistantRules): ToolCall[] {
-  const extras = rules.withoutThinking ? new Map<Block, unknown>() : extrasByCall(blocks, rules.provider);
+  const thinks = !rules.withoutThinking && blocks.some((block) => block.type === 'thinking');
+  const extras = thinks ? extrasByCall(blocks, rules.provider) : undefined;
   return calls.map(({ id, block }) => {
     const call: ToolCall = {
       id,
       type: 'function',
       function: { name: rules.names.upstream(String(block.name)), arguments: callArguments(block.input) },
     };
-    const extra = extras.get(block);
+    const extra = extras?.get(block);
     if (extra !== undefined) call.extra_content = extra;
     return call;
   });

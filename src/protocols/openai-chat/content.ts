@@ -1,6 +1,6 @@
 import type { Block } from '../../core/messages.ts';
 import type { ChatQuirks } from '../../core/target.ts';
-import { contentBlocks } from '../turns.ts';
+import { contentBlocks, isBlankText } from '../turns.ts';
 import type { ImagePart, Part } from './types.ts';
 import { isRecord } from './types.ts';
 
@@ -14,25 +14,36 @@ export interface ContentRules {
 /** The blocks of a user or system message as parts, in order. Blank text, thinking and calls are not content. */
 export function contentParts(blocks: readonly Block[], rules: ContentRules): Part[] {
   const parts: Part[] = [];
-  for (const block of blocks) parts.push(...blockParts(block, rules));
+  for (const block of blocks) addBlock(parts, block, rules);
   return parts;
 }
 
 /** Parts as `content`: one string whenever there is nothing but text, so that equal text gives equal bytes whichever
  * form the client used. */
 export function asContent(parts: readonly Part[]): string | Part[] {
-  if (parts.every((part) => part.type === 'text' && part.cache_control === undefined)) return joinedText(parts);
-  return [...parts];
+  return parts.every(isPlainText) ? joinedText(parts) : [...parts];
+}
+
+function isPlainText(part: Part): boolean {
+  return part.type === 'text' && part.cache_control === undefined;
 }
 
 export function joinedText(parts: readonly Part[]): string {
+  const [only] = parts;
+  if (parts.length === 1 && only?.type === 'text') return only.text;
   return parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
 }
 
+/** Adds what a block says to the parts of its message. */
+export function addBlock(parts: Part[], block: Block, rules: ContentRules): void {
+  if (block.type === 'text') addText(parts, String(block.text), rules, block.cache_control);
+  else if (!SILENT.has(block.type)) parts.push(...blockParts(block, rules));
+}
+
+const SILENT = new Set(['thinking', 'redacted_thinking', 'tool_use', 'tool_addition', 'tool_removal']);
+
 function blockParts(block: Block, rules: ContentRules): Part[] {
   switch (block.type) {
-    case 'text':
-      return textPart(String(block.text), rules, block.cache_control);
     case 'image':
       return [imagePart(block, rules)];
     case 'document':
@@ -43,12 +54,6 @@ function blockParts(block: Block, rules: ContentRules): Part[] {
       return textPart(`Tool loaded: ${String(block.tool_name ?? '')}`, rules);
     case 'compaction':
       return typeof block.content === 'string' ? textPart(block.content, rules) : [];
-    case 'thinking':
-    case 'redacted_thinking':
-    case 'tool_use':
-    case 'tool_addition':
-    case 'tool_removal':
-      return [];
     default: {
       const text = serverBlockText(block);
       if (text === '') rules.note(`a ${block.type} block was left out`);
@@ -58,10 +63,16 @@ function blockParts(block: Block, rules: ContentRules): Part[] {
 }
 
 function textPart(text: string, rules: ContentRules, cacheControl?: unknown): Part[] {
-  if (text.trim() === '') return [];
-  return rules.quirks.cacheControl && isRecord(cacheControl)
-    ? [{ type: 'text', text, cache_control: cacheControl }]
-    : [{ type: 'text', text }];
+  const parts: Part[] = [];
+  addText(parts, text, rules, cacheControl);
+  return parts;
+}
+
+function addText(parts: Part[], text: string, rules: ContentRules, cacheControl: unknown): void {
+  if (isBlankText(text)) return;
+  if (rules.quirks.cacheControl && isRecord(cacheControl)) {
+    parts.push({ type: 'text', text, cache_control: cacheControl });
+  } else parts.push({ type: 'text', text });
 }
 
 function imagePart(block: Block, rules: ContentRules): Part {

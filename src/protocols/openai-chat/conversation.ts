@@ -1,8 +1,8 @@
 import type { ToolResultBlock } from '../../core/messages.ts';
 import { jsonText } from '../json-text.ts';
-import { type Call, INTERRUPTED, type Turn } from '../turns.ts';
-import { type AssistantRules, assistantMessage, callArguments } from './assistant.ts';
-import { asContent, contentParts } from './content.ts';
+import { type Call, INTERRUPTED, isBlankText, type Turn } from '../turns.ts';
+import { type AssistantRules, assistantMessage, callArguments, type UpstreamCall } from './assistant.ts';
+import { addBlock, asContent, contentParts } from './content.ts';
 import { asReminder } from './system.ts';
 import { orphanParts, toolResult } from './tool-result.ts';
 import type { ChatMessage, Part, UserMessage } from './types.ts';
@@ -21,6 +21,11 @@ export interface Position {
 }
 
 export const START: Position = { lastRole: undefined, hasDialogue: false };
+
+/** A call as the upstream sees it, with its results. */
+interface SentCall extends UpstreamCall {
+  readonly call: Call;
+}
 
 const ACKNOWLEDGED = 'Understood.';
 const OPENING = 'Continue.';
@@ -98,17 +103,20 @@ export class Conversation {
     const parts: Part[] = [];
     for (const block of turn.blocks) {
       if (block.type === 'tool_result') parts.push(...orphanParts(block as ToolResultBlock, this.#rules));
-      else parts.push(...contentParts([block], this.#rules));
+      else addBlock(parts, block, this.#rules);
     }
     if (parts.length > 0) this.#emit({ role: 'user', content: asContent(parts) });
   }
 
   #addAssistant(turn: Turn, isLast: boolean): { position: Position; count: number } | undefined {
     const rules = this.#rules;
-    const named = turn.calls.filter((call) => String(call.block.name).trim() !== '');
-    const sent = named.filter((call) => this.#isSent(call));
-    const told = named.filter((call) => !this.#isSent(call));
-    const calls = sent.map((call) => ({ id: rules.toolId(String(call.block.id), call.occurrence), block: call.block }));
+    const calls: SentCall[] = [];
+    const told: Call[] = [];
+    for (const call of turn.calls) {
+      if (isBlankText(String(call.block.name))) continue;
+      if (!this.#isSent(call)) told.push(call);
+      else calls.push({ id: rules.toolId(String(call.block.id), call.occurrence), block: call.block, call });
+    }
     const blocks = told.length === 0 ? turn.blocks : [...turn.blocks, ...told.map(callAsText)];
     const message = assistantMessage(blocks, calls, rules);
     if (message === undefined) return undefined;
@@ -122,7 +130,7 @@ export class Conversation {
       return boundary;
     }
     this.#emit(message);
-    this.#addResults(sent, told);
+    this.#addResults(calls, told);
     return boundary;
   }
 
@@ -132,11 +140,10 @@ export class Conversation {
   }
 
   /** Tool messages directly behind their calls; what they cannot hold follows in a user message. */
-  #addResults(sent: readonly Call[], told: readonly Call[]): void {
+  #addResults(sent: readonly SentCall[], told: readonly Call[]): void {
     const moved: Part[] = [];
-    for (const call of sent) {
+    for (const { id, call } of sent) {
       const { content, images } = toolResult(call.results, this.#rules);
-      const id = this.#rules.toolId(String(call.block.id), call.occurrence);
       this.#emit({ role: 'tool', tool_call_id: id, content: call.results.length === 0 ? INTERRUPTED : content });
       if (images.length > 0) moved.push({ type: 'text', text: `[attached to the result of ${id}]` }, ...images);
     }

@@ -7,7 +7,7 @@ import { loadedTools } from '../deferred-tools.ts';
 import { messagePlaces } from '../json-list.ts';
 import type { ProtocolContext } from '../protocol.ts';
 import type { ToolNames } from '../tool-names.ts';
-import { LateResult, readTurns, type Turn } from '../turns.ts';
+import { isBlankText, LateResult, readTurns, type Turn } from '../turns.ts';
 import { asContent } from './content.ts';
 import { Conversation, type ConversationRules, type Position, START } from './conversation.ts';
 import { type Boundary, firstBytes, isWorthKeeping, type Resumption, withFewPieces } from './history-cache.ts';
@@ -250,6 +250,6 @@ function isBlank(turn: Turn): boolean {
 }
 
 function isBlankBlock(block: Block): boolean {
-  if (block.type === 'text') return String(block.text).trim() === '';
+  if (block.type === 'text') return isBlankText(String(block.text));
   return block.type === 'thinking' || block.type === 'redacted_thinking';
 }

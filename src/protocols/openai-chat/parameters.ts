@@ -11,7 +11,8 @@ export interface ParameterInput {
   /** Name the client asked for. */
   readonly model: string;
   readonly stream: boolean;
-  readonly cacheKey: string;
+  /** Asked for its key where the target takes one: making it costs something. */
+  readonly context: { readonly cacheKey: string };
   note(text: string): void;
 }
 
@@ -19,17 +20,17 @@ export interface ParameterInput {
 export function chatParameters(input: ParameterInput): ChatParameters {
   const { body, target, stream } = input;
   const { chat: quirks } = target.quirks;
-  return {
-    model: target.model ?? upstreamModel(input.model),
-    ...(stream ? { stream: true } : {}),
-    ...(stream && quirks.usageInStream ? { stream_options: { include_usage: true } } : {}),
-    ...tokenLimit(body, target),
-    ...sampling(body, target),
-    ...stops(input),
-    ...thinkingParameters(thinkingWish(body), target, stream),
-    ...responseFormat(body, target),
-    ...(quirks.promptCacheKey && input.cacheKey !== '' ? { prompt_cache_key: input.cacheKey } : {}),
-  };
+  const out: ChatParameters = { model: target.model ?? upstreamModel(input.model) };
+  if (stream) out.stream = true;
+  if (stream && quirks.usageInStream) out.stream_options = { include_usage: true };
+  addTokenLimit(out, body, target);
+  addSampling(out, body, target);
+  addStops(out, input);
+  Object.assign(out, thinkingParameters(thinkingWish(body), target, stream));
+  addResponseFormat(out, body, target);
+  const cacheKey = quirks.promptCacheKey ? input.context.cacheKey : '';
+  if (cacheKey !== '') out.prompt_cache_key = cacheKey;
+  return out;
 }
 
 /** The client marks a large window in the name; no upstream knows the mark. */
@@ -37,33 +38,29 @@ export function upstreamModel(model: string): string {
   return model.replace(/\[\d+m\]$/i, '');
 }
 
-function tokenLimit(body: RequestHead, target: Target): Record<string, number> {
+function addTokenLimit(out: ChatParameters, body: RequestHead, target: Target): void {
   const { maxTokensField, minOutputTokens } = target.quirks.chat;
-  if (typeof body.max_tokens !== 'number') return {};
+  if (typeof body.max_tokens !== 'number') return;
   const most = target.data.maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  return { [maxTokensField]: Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most) };
+  out[maxTokensField] = Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most);
 }
 
-function sampling(body: RequestHead, target: Target): Record<string, number> {
+function addSampling(out: ChatParameters, body: RequestHead, target: Target): void {
   const { sampling: allowed, topK } = target.quirks.chat;
-  const out: Record<string, number> = {};
-  if (!allowed) return out;
+  if (!allowed) return;
   if (typeof body.temperature === 'number') out.temperature = body.temperature;
   if (typeof body.top_p === 'number') out.top_p = body.top_p;
   if (topK && typeof body.top_k === 'number') out.top_k = body.top_k;
-  return out;
 }
 
-function stops(input: ParameterInput): Record<string, string[]> {
-  const { stop, maxStopSequences } = input.target.quirks.chat;
-  const wanted = [...new Set(input.body.stop_sequences ?? [])].filter((each) => each !== '');
-  if (wanted.length === 0) return {};
-  if (!stop) {
-    input.note('stop sequences were left out: the model takes none');
-    return {};
-  }
-  if (wanted.length > maxStopSequences) input.note(`only the first ${maxStopSequences} stop sequences were sent`);
-  return { stop: wanted.slice(0, maxStopSequences) };
+function addStops(out: ChatParameters, { body, target, note }: ParameterInput): void {
+  const { stop, maxStopSequences } = target.quirks.chat;
+  if (!body.stop_sequences) return;
+  const wanted = [...new Set(body.stop_sequences)].filter((each) => each !== '');
+  if (wanted.length === 0) return;
+  if (!stop) return note('stop sequences were left out: the model takes none');
+  if (wanted.length > maxStopSequences) note(`only the first ${maxStopSequences} stop sequences were sent`);
+  out.stop = wanted.slice(0, maxStopSequences);
 }
 
 /** The format that the client wants the answer in, wherever its version puts it. */
@@ -75,21 +72,15 @@ function wantedFormat(body: RequestHead): { readonly schema: unknown; readonly n
   return { schema: nested.schema, name: name === '' ? 'answer' : name };
 }
 
-function responseFormat(body: RequestHead, target: Target): Record<string, unknown> {
+function addResponseFormat(out: ChatParameters, body: RequestHead, target: Target): void {
   const format = wantedFormat(body);
-  if (format === undefined || !isOfObject(format.schema)) return {};
-  switch (target.quirks.chat.structuredOutputs) {
-    case 'json_schema': {
-      const output = outputSchema(format.schema);
-      if (output === undefined) return {};
-      const { schema, strict } = output;
-      return { response_format: { type: 'json_schema', json_schema: { name: format.name, strict, schema } } };
-    }
-    case 'json_object':
-      return { response_format: { type: 'json_object' } };
-    case 'none':
-      return {};
-  }
+  if (format === undefined || !isOfObject(format.schema)) return;
+  const { structuredOutputs } = target.quirks.chat;
+  if (structuredOutputs === 'json_object') out.response_format = { type: 'json_object' };
+  const output = structuredOutputs === 'json_schema' ? outputSchema(format.schema) : undefined;
+  if (output === undefined) return;
+  const { schema, strict } = output;
+  out.response_format = { type: 'json_schema', json_schema: { name: format.name, strict, schema } };
 }
 
 /** What a provider without schemas has to be told in words, or every one for what is no object; the word JSON is demanded

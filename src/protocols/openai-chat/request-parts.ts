@@ -2,6 +2,7 @@ import { MidswapError } from '../../core/errors.ts';
 import type { Envelope, Message, MessagesRequest } from '../../core/messages.ts';
 import { keepNumbers, parseExact } from '../exact-numbers.ts';
 import { messageTexts } from '../json-list.ts';
+import { knownTools } from './known-tools.ts';
 import { type LongTexts, leaveOut } from './long-texts.ts';
 
 /** A request without its messages: what answers and errors need of it too. */
@@ -31,7 +32,11 @@ export function headOf(env: Envelope): RequestHead {
   const known = HEADS.get(env);
   if (known !== undefined) return known;
   const head: Record<string, unknown> = {};
-  for (const [key, span] of env.spans) if (key !== 'messages') head[key] = parsed(env, key, span[0], span[1]);
+  for (const [key, [start, end]] of env.spans) {
+    if (key === 'messages') continue;
+    const parse = (): unknown => parsed(env, key, start, end);
+    head[key] = key === 'tools' ? knownTools(env.raw.subarray(start, end), parse) : parse();
+  }
   const parts: RequestHead = env.spans.size === 0 ? env.body() : (head as RequestHead);
   HEADS.set(env, parts);
   return parts;

@@ -24,15 +24,17 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
     target,
     model: env.model,
     stream: env.stream,
-    cacheKey: context.cacheKey,
+    context,
     note,
   });
-  const thinking = isThinking(thinkingWish(head), target, env.stream);
-  const rest = { ...parameters, ...toolChoice(head.tool_choice, tools, names, target, thinking) };
+  if (head.tool_choice !== undefined && tools.length > 0) {
+    const thinking = isThinking(thinkingWish(head), target, env.stream);
+    Object.assign(parameters, toolChoice(head.tool_choice, tools, names, target, thinking));
+  }
   return {
     path: chatPath(target.endpoint.baseUrl),
     headers: ['content-type', 'application/json', 'accept', env.stream ? 'text/event-stream' : 'application/json'],
-    body: [Buffer.from(requestStart(rest, tools), 'utf8'), ...messages, REQUEST_END],
+    body: [Buffer.from(jsonText(parameters).slice(0, -1), 'utf8'), toolsField(tools), ...messages, REQUEST_END],
     ...(notes.size === 0 ? {} : { notes: [...notes] }),
   };
 }
@@ -45,8 +47,13 @@ export function chatPath(baseUrl: string): string {
   return /^[a-z]+:\/\/[^/]+$/i.test(baseUrl) ? '/v1/chat/completions' : '/chat/completions';
 }
 
-/** The body as text up to the first message. */
-function requestStart(parameters: Record<string, unknown>, tools: readonly ChatTool[]): string {
-  const start = jsonText(parameters).slice(0, -1);
-  return `${start}${tools.length === 0 ? '' : `,"tools":${jsonText(tools)}`},"messages":[`;
+const FIELDS = new WeakMap<readonly ChatTool[], Buffer>();
+
+/** The body from behind the parameters up to the first message. Functions that were made before were written before. */
+function toolsField(tools: readonly ChatTool[]): Buffer {
+  const known = FIELDS.get(tools);
+  if (known !== undefined) return known;
+  const field = Buffer.from(`${tools.length === 0 ? '' : `,"tools":${jsonText(tools)}`},"messages":[`, 'utf8');
+  FIELDS.set(tools, field);
+  return field;
 }

@@ -1,5 +1,5 @@
 import type { MessagesRequest } from '../../core/messages.ts';
-import { contentBlocks } from '../turns.ts';
+import { contentBlocks, isBlankText } from '../turns.ts';
 import type { TextPart } from './types.ts';
 
 const ATTRIBUTION = 'x-anthropic-billing-header:';
@@ -14,7 +14,7 @@ export function systemParts(system: MessagesRequest['system'], keepCacheControl:
   contentBlocks(system).forEach((block, index) => {
     if (block.type !== 'text' || typeof block.text !== 'string') return;
     const text = index === 0 ? withoutAttribution(block.text) : block.text;
-    if (text.trim() === '') return;
+    if (isBlankText(text)) return;
     const part: TextPart = { type: 'text', text };
     if (keepCacheControl && block.cache_control !== undefined) part.cache_control = block.cache_control;
     parts.push(part);

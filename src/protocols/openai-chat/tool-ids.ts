@@ -7,7 +7,21 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
  * The id of a tool call as the target takes it. A legal id stays as it is; any other becomes a hash of itself, so that
  * call and result agree in every request without memory. `occurrence` tells calls of one turn apart that share an id.
  */
-export function toolIdMapper(quirks: ChatQuirks): (id: string, occurrence?: number) => string {
+export function toolIdMapper(quirks: ChatQuirks): ToolIdMapper {
+  let mapper = MAPPERS.get(quirks);
+  if (mapper === undefined) {
+    mapper = makeMapper(quirks);
+    MAPPERS.set(quirks, mapper);
+  }
+  return mapper;
+}
+
+type ToolIdMapper = (id: string, occurrence?: number) => string;
+
+/** One for each target: an expression is compiled when it is made. */
+const MAPPERS = new WeakMap<ChatQuirks, ToolIdMapper>();
+
+function makeMapper(quirks: ChatQuirks): ToolIdMapper {
   const pattern = new RegExp(quirks.toolIdPattern, 'u');
   const isLegal = (id: string): boolean => id.length <= quirks.toolIdMaxLength && pattern.test(id);
   return (id, occurrence = 0) => {

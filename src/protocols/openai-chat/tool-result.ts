@@ -2,7 +2,7 @@ import type { ToolResultBlock } from '../../core/messages.ts';
 import { shownText } from '../inline-pictures.ts';
 import { jsonText } from '../json-text.ts';
 import { orphanHead } from '../turns.ts';
-import { asContent, type ContentRules, contentParts, isBlock } from './content.ts';
+import { addBlock, asContent, type ContentRules, isBlock } from './content.ts';
 import type { Part } from './types.ts';
 
 export const NO_OUTPUT = '(no output)';
@@ -18,12 +18,16 @@ export interface ToolResult {
 export function toolResult(results: readonly ToolResultBlock[], rules: ContentRules): ToolResult {
   const [only, ...more] = results;
   const parts = only === undefined ? [] : more.length === 0 ? resultParts(only, rules) : distinctParts(results, rules);
+  if (parts.length > 0 && parts.every((part) => part.type === 'text'))
+    return { content: asContent(parts), images: NONE };
   const inline = rules.quirks.toolResultImages === 'inline';
   const kept = inline ? parts : parts.filter((part) => part.type === 'text');
   const images = inline ? [] : parts.filter((part) => part.type !== 'text');
   if (kept.length === 0) return { content: images.length === 0 ? NO_OUTPUT : '[see the next message]', images };
   return { content: asContent(kept), images };
 }
+
+const NONE: readonly Part[] = [];
 
 function distinctParts(results: readonly ToolResultBlock[], rules: ContentRules): Part[] {
   const seen = new Set<string>();
@@ -58,10 +62,11 @@ function contentOf(content: unknown, rules: ContentRules): Part[] {
   if (!Array.isArray(content)) return [{ type: 'text', text: jsonText(content) }];
   const parts: Part[] = [];
   for (const each of content) {
-    if (isBlock(each) && isKnown(each.type)) parts.push(...contentParts([each], rules));
+    if (isBlock(each) && isKnown(each.type)) addBlock(parts, each, rules);
     else if (typeof each === 'string') parts.push({ type: 'text', text: each });
     else parts.push({ type: 'text', text: jsonText(each) });
   }
+  if (rules.vision) return parts;
   return parts.map((part) => (part.type === 'text' ? { ...part, text: shownText(part.text, rules.vision) } : part));
 }
 

@@ -1,5 +1,5 @@
 import type { MessagesRequest, Tool } from '../../core/messages.ts';
-import type { Target } from '../../core/target.ts';
+import type { ChatQuirks, Target } from '../../core/target.ts';
 import { isSearchable } from '../deferred-tools.ts';
 import { ToolNames } from '../tool-names.ts';
 import { strictParameters, toolParameters } from '../tool-schema.ts';
@@ -12,13 +12,30 @@ export interface ToolChoice {
   parallel_tool_calls?: false;
 }
 
+const NO_TOOLS: readonly Tool[] = [];
+
+/** What follows from a list of tools alone. The list is the same object in every request with the same tools. */
+const NAMES = new WeakMap<readonly Tool[], Map<number, ToolNames>>();
+const FUNCTIONS = new WeakMap<readonly Tool[], WeakMap<ChatQuirks, Functions>>();
+
+interface Functions {
+  readonly tools: readonly ChatTool[];
+  readonly notes: ReadonlySet<string>;
+}
+
 /** Names of all tools of the request, deferred ones too. The mapping of an answer is the same function. */
 export function toolNames(head: RequestHead, target: Target): ToolNames {
-  const declared = (head.tools ?? []).flatMap((tool) => (typeof tool.name === 'string' ? [tool.name] : []));
-  return new ToolNames(
+  const tools = head.tools ?? NO_TOOLS;
+  const { toolNameMaxLength } = target.quirks.chat;
+  const known = NAMES.get(tools)?.get(toolNameMaxLength);
+  if (known !== undefined) return known;
+  const declared = tools.flatMap((tool) => (typeof tool.name === 'string' ? [tool.name] : []));
+  const names = new ToolNames(
     declared.filter((name) => name.trim() !== ''),
-    target.quirks.chat.toolNameMaxLength,
+    toolNameMaxLength,
   );
+  NAMES.set(tools, (NAMES.get(tools) ?? new Map()).set(toolNameMaxLength, names));
+  return names;
 }
 
 /** The functions of the request. `loaded`: names that the conversation mentions, in order. */
@@ -28,14 +45,35 @@ export function offeredTools(
   names: ToolNames,
   target: Target,
   note: (text: string) => void,
-): ChatTool[] {
+): readonly ChatTool[] {
   const { requireToolsWithHistory, toolChoice: support } = target.quirks.chat;
-  const tools = chatTools(head.tools ?? [], loaded.keys(), names, target, note);
+  const tools = functions(head.tools ?? NO_TOOLS, loaded, names, target, note);
   // Where "none" cannot be said, no tools say it.
   const isUnsayable = support === 'none' || support === 'auto-only';
   const offered = head.tool_choice?.type === 'none' && isUnsayable ? [] : tools;
   if (offered.length > 0 || !requireToolsWithHistory) return offered;
   return toolsOfHistory(loaded.keys(), names);
+}
+
+/** Without deferred tools the conversation does not matter, and what was made for another request is taken. */
+function functions(
+  tools: readonly Tool[],
+  loaded: ReadonlyMap<string, number>,
+  names: ToolNames,
+  target: Target,
+  note: (text: string) => void,
+): readonly ChatTool[] {
+  const { chat: quirks } = target.quirks;
+  let made = FUNCTIONS.get(tools)?.get(quirks);
+  if (made === undefined) {
+    const notes = new Set<string>();
+    made = { tools: chatTools(tools, loaded.keys(), names, target, (text) => void notes.add(text)), notes };
+    if (!tools.some((tool) => tool.defer_loading === true)) {
+      FUNCTIONS.set(tools, (FUNCTIONS.get(tools) ?? new WeakMap()).set(quirks, made));
+    }
+  }
+  for (const text of made.notes) note(text);
+  return made.tools;
 }
 
 /**
