@@ -29,6 +29,14 @@ export interface ListPlaces {
   readonly elements: readonly number[];
   /** Strings of at least `LONG_STRING_BYTES` that are values, wherever in the elements, quotes included. */
   readonly strings: readonly number[];
+  /** What somebody has found out about the beginning of the list, by who did. */
+  readonly notes: Map<object, Note>;
+}
+
+/** Something that holds for the bytes of a list before `end`, which is where an element begins. */
+export interface Note {
+  readonly end: number;
+  readonly value: unknown;
 }
 
 /** What a skim found. */
@@ -62,7 +70,8 @@ export function skimWithList(raw: Buffer, list: string | undefined): Skim | unde
 
 /**
  * The skim of a document whose beginning is that of another one: `common` bytes are the same. It goes on from the last
- * element of the list that begins in there, so the result is that of a skim from the beginning. `undefined` where there
+ * element of the list that begins in there, so the result is that of a skim from the beginning; notes of what is the same
+ * go with it. `undefined` where there
  * is no such place, or where the document is none that can be skimmed.
  */
 export function resumeSkim(
@@ -82,7 +91,8 @@ export function resumeSkim(
   if (from === undefined || count < 4 || raw.indexOf(0, from) !== -1) return undefined;
   let known = strings.length;
   while (known > 0 && (strings[known - 2] ?? 0) >= from) known -= 2;
-  const own = { elements: elements.slice(0, count - 2), strings: strings.slice(0, known) };
+  const notes = new Map([...places.notes].filter(([, { end }]) => end <= from));
+  const own = { elements: elements.slice(0, count - 2), strings: strings.slice(0, known), notes };
   const end = containerEnd(raw, from, true, own);
   if (end === -1) return undefined;
   const found: Found = { spans: new Map(), list, places: own };
@@ -121,7 +131,7 @@ function skimPairs(raw: Buffer, from: number, found: Found): boolean {
     const start = pastSpace(raw, at + 1);
     let end: number;
     if (key === found.list && raw[start] === OPEN_BRACKET) {
-      const places = { elements: [], strings: [] };
+      const places = { elements: [], strings: [], notes: new Map() };
       found.places = places;
       end = containerEnd(raw, start, false, places);
     } else end = valueEnd(raw, start);

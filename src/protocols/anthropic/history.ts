@@ -3,7 +3,7 @@ import type { Target } from '../../core/target.ts';
 import type { ProtocolContext, Provenance } from '../protocol.ts';
 import { repairCalls, withUniqueIds } from './call-ids.ts';
 import type { RequestDraft } from './draft.ts';
-import { hasBlankText, scanHistory } from './history-scan.ts';
+import { scanHistory } from './history-scan.ts';
 import { decodeOwnSignature, isOwnSignature, looksLikeAnthropicSignature } from './signature.ts';
 
 /** Stands for the thinking of a turn whose thinking is gone, where an endpoint demands some. */
@@ -22,9 +22,7 @@ export function repairHistory(draft: RequestDraft, target: Target, context: Prot
 
 /** Models of other providers begin a call with line breaks. The API refuses text of the assistant without content. */
 function dropBlankText(draft: RequestDraft): void {
-  const { raw, spans } = draft.env;
-  const span = spans.get('messages');
-  if (span === undefined || !hasBlankText(raw, span)) return;
+  if (!scanHistory(draft.env).blankText) return;
   const before = readableMessages(draft);
   if (!before?.some(holdsBlank)) return;
   const after = before.flatMap((message): Message[] => {
@@ -45,10 +43,7 @@ function holdsBlank({ role, content }: Message): boolean {
  * thinking is switched off for this request: with `thinking: enabled` the API wants that turn to begin with it.
  */
 function repairForAnthropic(draft: RequestDraft, context: ProtocolContext): void {
-  const { raw, spans } = draft.env;
-  const span = spans.get('messages');
-  if (span === undefined) return;
-  const scan = scanHistory(raw, span);
+  const scan = scanHistory(draft.env);
   const enabled = thinkingType(draft) === 'enabled';
   const foreign = (signature: string): boolean => !isGenuine(signature, context.provenance);
   const suspicious =
@@ -72,14 +67,11 @@ function repairForAnthropic(draft: RequestDraft, context: ProtocolContext): void
  * A conversation that began elsewhere may hold ids of calls that no endpoint of this dialect takes.
  */
 function repairForThirdParty(draft: RequestDraft, target: Target, context: ProtocolContext): void {
-  const { raw, spans } = draft.env;
-  const span = spans.get('messages');
-  if (span === undefined) return;
   const mode = context.withoutThinking ? 'strip' : target.quirks.messages.historyThinking;
   const thinks = thinkingType(draft);
   const requires = mode === 'require-on-tool-turns' && thinks !== 'disabled';
   const keeps = (block: Block): boolean => mode === 'keep' && isOf(target.provider, block, context.provenance);
-  const scan = scanHistory(raw, span);
+  const scan = scanHistory(draft.env);
   const changes = (signature: string): boolean =>
     isOwnSignature(signature) || !keeps({ type: 'thinking', thinking: 'x', signature });
   const filters = mode !== 'keep' || scan.redacted || scan.unsigned || scan.userThinks || scan.signatures.some(changes);
