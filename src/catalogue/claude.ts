@@ -28,8 +28,22 @@ export function plainModelName(name: string): string {
   return name.replace(/\[[12]m\]$/i, '');
 }
 
+/** Names that were asked for: a client has a few, and asks for each many times. */
+const FAMILIES = new Map<string, FamilySlot | undefined>();
+const MAX_NAMES = 256;
+const LONGEST_NAME = 256;
+
 /** The family of a name of Claude's own, `undefined` for every other name. A path (`anthropic/claude-x`) is a reference. */
 export function familyOf(name: string): FamilySlot | undefined {
+  const known = FAMILIES.get(name);
+  if (known !== undefined || FAMILIES.has(name)) return known;
+  const family = findFamily(name);
+  if (FAMILIES.size >= MAX_NAMES) FAMILIES.clear();
+  if (name.length <= LONGEST_NAME) FAMILIES.set(name, family);
+  return family;
+}
+
+function findFamily(name: string): FamilySlot | undefined {
   const plain = plainModelName(name).toLowerCase();
   if (isFamily(plain)) return plain;
   const word = MODEL_WORDS[plain];

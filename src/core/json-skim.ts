@@ -18,6 +18,9 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
+const ZERO = 0x30;
+const ONE = 0x31;
+const NINE = 0x39;
 const SCALAR = /^(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)$/;
 const LONGEST_SCALAR = 400;
 
@@ -303,6 +306,12 @@ function nestedStringEnd(raw: Buffer, from: number): number {
 
 function scalarEnd(raw: Buffer, start: number): number {
   let end = start;
+  // A whole number, as nearly all are, needs no expression.
+  if ((raw[start] ?? 0) >= ONE && (raw[start] ?? 0) <= NINE) {
+    do end += 1;
+    while ((raw[end] ?? 0) >= ZERO && (raw[end] ?? 0) <= NINE);
+    if (end < raw.length && endsScalar(raw[end] ?? 0) && end - start <= LONGEST_SCALAR) return end;
+  }
   while (end < raw.length && !endsScalar(raw[end] ?? 0)) end += 1;
   if (end - start > LONGEST_SCALAR) return -1;
   return SCALAR.test(raw.toString('latin1', start, end)) ? end : -1;

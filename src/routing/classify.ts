@@ -26,7 +26,7 @@ export interface ClassifyInput {
  */
 export function classify(input: ClassifyInput): RequestFacts {
   const { envelope } = input;
-  const headers = headerMap(input.headers);
+  const headers = hintsOf(input.headers);
   const requestClass = classOf(envelope, headers);
   return {
     session: input.session,
@@ -94,15 +94,20 @@ function asksForThinking(envelope: Envelope): boolean {
   return type !== undefined && type !== 'disabled';
 }
 
+/** What the names of the hint headers begin with. */
+const HINT = 'x-claude-code-';
+
 function pathOf(envelope: Envelope): string {
   return envelope.path.split('?', 1)[0] ?? '';
 }
 
-/** Names in lower case; of several of one name the first. */
-function headerMap(list: readonly string[]): ReadonlyMap<string, string> {
+/** The client's hints, names in lower case; of several of one name the first. */
+function hintsOf(list: readonly string[]): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (let at = 0; at + 1 < list.length; at += 2) {
-    const name = list[at]!.toLowerCase();
+    const given = list[at]!;
+    if (given.length <= HINT.length || (given[0] !== 'x' && given[0] !== 'X')) continue;
+    const name = given.toLowerCase();
     if (!headers.has(name)) headers.set(name, list[at + 1]!);
   }
   return headers;

@@ -396,9 +396,9 @@ describe('any plan', () => {
     let made = 0;
     fc.assert(
       fc.property(snapshots, selections, facts, maybe(names), (snapshot, selection, each, prompt) => {
-        const attempt = () => {
+        const attempt = (selected = selection) => {
           try {
-            return makePlan(snapshot, selection, each, prompt);
+            return makePlan(snapshot, selected, each, prompt);
           } catch (error) {
             if (!(error instanceof MidswapError)) throw error;
             return `${error.code} ${error.message}`;
@@ -406,6 +406,7 @@ describe('any plan', () => {
         };
         const plan = attempt();
         expect(attempt()).toEqual(plan);
+        expect(attempt({ ...selection })).toEqual(plan);
         if (typeof plan === 'string') {
           expect(plan).toMatch(/^(unknown_reference|ambiguous_reference|no_credential) /);
           return;
@@ -422,6 +423,26 @@ describe('any plan', () => {
       { numRuns: 600 },
     );
     expect(made).toBeGreaterThan(100);
+  });
+
+  it('is that of the request, whatever was asked for before it', () => {
+    fc.assert(
+      fc.property(
+        snapshots,
+        selections,
+        fc.array(facts, { minLength: 2, maxLength: 6 }),
+        (snapshot, selection, given) => {
+          const attempt = (each: (typeof given)[number], selected: typeof selection) => {
+            try {
+              return makePlan(snapshot, selected, each);
+            } catch (error) {
+              return String(error);
+            }
+          };
+          for (const each of given) expect(attempt(each, selection)).toEqual(attempt(each, { ...selection }));
+        },
+      ),
+    );
   });
 
   it('of the plain configuration does not touch what it is given', () => {

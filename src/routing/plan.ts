@@ -21,6 +21,42 @@ export function makePlan(
   facts: RequestFacts,
   promptChoice?: string,
 ): RoutePlan {
+  const key = keyOf(snapshot, facts, promptChoice);
+  if (key === undefined) return newPlan(snapshot, selection, facts, promptChoice);
+  let made = PLANS.get(selection);
+  if (made?.snapshot !== snapshot || made.plans.size >= MAX_PLANS) {
+    made = { snapshot, plans: new Map() };
+    PLANS.set(selection, made);
+  }
+  let plan = made.plans.get(key);
+  if (plan === undefined) {
+    plan = newPlan(snapshot, selection, facts, promptChoice);
+    made.plans.set(key, plan);
+  }
+  return plan;
+}
+
+/** Plans that were made for a selection with one snapshot. */
+const PLANS = new WeakMap<Selection, { readonly snapshot: Snapshot; readonly plans: Map<string, RoutePlan> }>();
+const MAX_PLANS = 256;
+const LONGEST_NAME = 256;
+
+/** All of a request that a plan depends on; `undefined` where that is its content too. */
+function keyOf({ routing }: Snapshot, facts: RequestFacts, promptChoice: string | undefined): string | undefined {
+  if (facts.class === 'compaction' || routing.image !== undefined || routing.longContext !== undefined)
+    return undefined;
+  const { model, slot, selector, agentName, agentType, thinking } = facts;
+  // A name that no client sends could be taken for two fields.
+  if (model.length > LONGEST_NAME || model.includes('\n')) return undefined;
+  return `${facts.class}\n${model}\n${slot}\n${thinking}\n${selector}\n${agentName}\n${agentType}\n${promptChoice}`;
+}
+
+function newPlan(
+  snapshot: Snapshot,
+  selection: Selection,
+  facts: RequestFacts,
+  promptChoice: string | undefined,
+): RoutePlan {
   const context = contextOf(snapshot, selection, facts, promptChoice);
   const choice = withRoom(context, choose(context));
   return { targets: withFallbacks(context, choice), reason: choice.reason, slot: choice.slot ?? context.slots.at(-1) };

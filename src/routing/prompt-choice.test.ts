@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { commonLength } from '../core/common-length.ts';
+import { resumeSkim, type Skim, skimWithList } from '../core/json-skim.ts';
 import type { Message } from '../core/messages.ts';
 import { readPromptChoice } from './prompt-choice.ts';
 import { sketchEnvelope, sketchSnapshot } from './snapshot.fixture.ts';
@@ -45,6 +47,23 @@ describe('a prompt that begins with @', () => {
       body: () => expect.unreachable(),
     };
     expect(readPromptChoice(snapshot, envelope)).toBeUndefined();
+  });
+
+  it('is found in a conversation whose beginning was looked at before', () => {
+    const prompt = fc.constantFrom('hello', '@fast why?', '@faster', 'say "@fast"', '@g5');
+    const prompts = fc.array(prompt, { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(prompts, prompts, (start, added) => {
+        const first = sketchEnvelope({ messages: start.map(user) });
+        const before = { raw: first.raw, skim: skimWithList(first.raw, 'messages') as Skim };
+        readPromptChoice(snapshot, { ...first, places: before.skim.places });
+        const next = sketchEnvelope({ messages: [...start, ...added].map(user) });
+        const common = commonLength(first.raw, next.raw);
+        const skim = resumeSkim(next.raw, before, 'messages', common);
+        expect(skim).toBeDefined();
+        expect(readPromptChoice(snapshot, { ...next, places: skim?.places })).toBe(readPromptChoice(snapshot, next));
+      }),
+    );
   });
 
   it('is a name of the configuration or nothing, whatever the text', () => {

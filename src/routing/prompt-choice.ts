@@ -2,6 +2,7 @@ import type { Block, Envelope, Message } from '../core/messages.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 
 const LONGEST_NAME = 64;
+const SIGN = Buffer.from('"@');
 const BACKSLASH = 0x5c;
 const REMINDER = /^\s*<(system-reminder|command-[a-z]+|local-command-[a-z]+|bash-[a-z]+)>/;
 
@@ -13,15 +14,19 @@ const REMINDER = /^\s*<(system-reminder|command-[a-z]+|local-command-[a-z]+|bash
  * A body without any such beginning, which is nearly all of them, is not parsed.
  */
 export function readPromptChoice(snapshot: Snapshot, envelope: Envelope): string | undefined {
-  if (!mayHold(snapshot, envelope.raw)) return undefined;
+  if (!mayHold(snapshot, envelope)) return undefined;
   const prompt = envelope.body().messages.findLast(isPrompt);
   const word = /^@(\S+)/.exec(typedText(prompt))?.[1];
   return word !== undefined && isName(snapshot, word) ? word : undefined;
 }
 
 /** Whether some string of the body begins with the `@` of a name; an escaped quote is inside of a string. */
-function mayHold(snapshot: Snapshot, raw: Buffer): boolean {
-  for (let at = raw.indexOf('"@'); at >= 0; at = raw.indexOf('"@', at + 2)) {
+function mayHold(snapshot: Snapshot, { raw, places }: Envelope): boolean {
+  // Where the beginning of a conversation holds no such string, the next request looks behind it.
+  const first = raw.indexOf(SIGN, places?.notes.get(mayHold)?.end ?? 0);
+  const last = places?.elements.at(-2) ?? 0;
+  if (first < 0 || first > last) places?.notes.set(mayHold, { end: last, value: undefined });
+  for (let at = first; at >= 0; at = raw.indexOf(SIGN, at + 2)) {
     if (at > 0 && raw[at - 1] === BACKSLASH) continue;
     const word = /^[\w.-]+/.exec(raw.toString('latin1', at + 2, at + 2 + LONGEST_NAME))?.[0];
     if (word !== undefined && isName(snapshot, word)) return true;

@@ -17,6 +17,11 @@ const CLASSIFIER_INPUT = /^\s*<transcript>/;
 /** Words of the request for a summary, which is the last text of a compaction. */
 const COMPACTION_START = /^\s*(?:CRITICAL: Respond with TEXT ONLY|Your task is to create a detailed summary)/;
 const COMPACTION_WORDS = 'Your task is to create a detailed summary of';
+/** The same and others as bytes: a text to search for would be encoded every time. */
+const COMPACTION_BYTES = Buffer.from(COMPACTION_WORDS);
+const WEB_SEARCH = Buffer.from('"web_search');
+const SUBAGENT = 'cc_is_subagent=true';
+const SUBAGENT_BYTES = Buffer.from(SUBAGENT);
 /** The request for a summary is about 6 kB long. */
 const COMPACTION_TAIL_BYTES = 32 * 1024;
 
@@ -46,7 +51,7 @@ export function isClassifier(envelope: Envelope): boolean {
 /** The request in which one web search is run: its only tool is a server tool. */
 export function isWebSearch(envelope: Envelope): boolean {
   const span = envelope.spans.get('tools');
-  if (!span || envelope.raw.subarray(span[0], span[1]).indexOf('"web_search') === -1) return false;
+  if (!span || envelope.raw.subarray(span[0], span[1]).indexOf(WEB_SEARCH) === -1) return false;
   const tools = fieldOf(envelope, 'tools');
   if (!Array.isArray(tools) || tools.length === 0) return false;
   return tools.every((tool: unknown) => {
@@ -60,7 +65,7 @@ export function isCompaction(envelope: Envelope): boolean {
   const span = envelope.spans.get('messages');
   if (!span) return false;
   const tail = envelope.raw.subarray(Math.max(span[0], span[1] - COMPACTION_TAIL_BYTES), span[1]);
-  if (tail.indexOf(COMPACTION_WORDS) === -1) return false;
+  if (tail.indexOf(COMPACTION_BYTES) === -1) return false;
   const last = messagesOf(envelope).findLast((message) => message.role === 'user');
   const text = textsOf(last?.content).at(-1);
   return text !== undefined && COMPACTION_START.test(text) && text.includes(COMPACTION_WORDS);
@@ -69,9 +74,9 @@ export function isCompaction(envelope: Envelope): boolean {
 /** The attribution block names subagents; no header does so without hint headers in older clients. */
 export function saysSubagent(envelope: Envelope): boolean {
   const span = envelope.spans.get('system');
-  if (!span || envelope.raw.subarray(span[0], span[1]).indexOf('cc_is_subagent=true') === -1) return false;
+  if (!span || envelope.raw.subarray(span[0], span[1]).indexOf(SUBAGENT_BYTES) === -1) return false;
   const [attribution] = textsOf(fieldOf(envelope, 'system'));
-  return attribution?.startsWith(ATTRIBUTION) === true && attribution.includes('cc_is_subagent=true');
+  return attribution?.startsWith(ATTRIBUTION) === true && attribution.includes(SUBAGENT);
 }
 
 function isProbe(envelope: Envelope, word: string): boolean {

@@ -1,6 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import { MidswapError } from '../../core/errors.ts';
-import { findFault, kindAt, type ListPlaces, type Skim, type Span, skimObject } from '../../core/json-skim.ts';
+import {
+  findFault,
+  type JsonKind,
+  kindAt,
+  type ListPlaces,
+  type Skim,
+  type Span,
+  skimObject,
+} from '../../core/json-skim.ts';
 import type { Envelope, MessagesRequest } from '../../core/messages.ts';
 import { BodyMemory } from './body-memory.ts';
 
@@ -131,12 +139,12 @@ function frozen(body: MessagesRequest): MessagesRequest {
   return Object.freeze(body);
 }
 
-type Check = (raw: Buffer, span: Span) => string | undefined;
+type Check = (raw: Buffer, span: Span, kind: JsonKind) => string | undefined;
 
 const ofKind =
-  (...kinds: string[]): Check =>
-  (raw, span) =>
-    kinds.includes(kindAt(raw, span))
+  (...kinds: JsonKind[]): Check =>
+  (_raw, _span, kind) =>
+    kinds.includes(kind)
       ? undefined
       : `must be ${article(kinds[0] ?? '')}${kinds
           .slice(1)
@@ -144,25 +152,27 @@ const ofKind =
           .join('')}`;
 
 /** Types of the fields that the gateway or every upstream relies on. `null` is left to the upstream, except here. */
-const FIELDS: Readonly<Record<string, Check>> = {
-  model: (raw, span) => (stringAt(raw, span) ? undefined : 'must be a string that is not empty'),
-  messages: ofKind('array'),
-  stream: ofKind('boolean'),
-  max_tokens: (raw, [start, end]) =>
-    isCount(raw.toString('latin1', start, Math.min(end, start + 32)))
-      ? undefined
-      : 'must be a whole number of at least 1',
-  system: ofKind('string', 'array'),
-  tools: ofKind('array'),
-  tool_choice: ofKind('object'),
-  thinking: ofKind('object'),
-  output_config: ofKind('object'),
-  metadata: ofKind('object'),
-  stop_sequences: ofKind('array'),
-  temperature: ofKind('number'),
-  top_p: ofKind('number'),
-  top_k: ofKind('number'),
-};
+const FIELDS: ReadonlyMap<string, Check> = new Map(
+  Object.entries<Check>({
+    model: (raw, span) => (stringAt(raw, span) ? undefined : 'must be a string that is not empty'),
+    messages: ofKind('array'),
+    stream: ofKind('boolean'),
+    max_tokens: (raw, [start, end]) =>
+      isCount(raw.toString('latin1', start, Math.min(end, start + 32)))
+        ? undefined
+        : 'must be a whole number of at least 1',
+    system: ofKind('string', 'array'),
+    tools: ofKind('array'),
+    tool_choice: ofKind('object'),
+    thinking: ofKind('object'),
+    output_config: ofKind('object'),
+    metadata: ofKind('object'),
+    stop_sequences: ofKind('array'),
+    temperature: ofKind('number'),
+    top_p: ofKind('number'),
+    top_k: ofKind('number'),
+  }),
+);
 /** `1e2` is a whole number too; `"100"` is not. */
 function isCount(text: string): boolean {
   return /^[0-9]/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) >= 1;
@@ -171,11 +181,14 @@ function isCount(text: string): boolean {
 const NEVER_NULL = new Set(['model', 'messages', 'stream', 'max_tokens']);
 
 function checkFields(raw: Buffer, spans: ReadonlyMap<string, Span>): void {
-  for (const name of ['model', 'messages']) if (!spans.has(name)) throw invalidField(name, 'is required');
+  if (!spans.has('model')) throw invalidField('model', 'is required');
+  if (!spans.has('messages')) throw invalidField('messages', 'is required');
   for (const [name, span] of spans) {
-    const check = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
-    if (check === undefined || (kindAt(raw, span) === 'null' && !NEVER_NULL.has(name))) continue;
-    const reason = check(raw, span);
+    const check = FIELDS.get(name);
+    if (check === undefined) continue;
+    const kind = kindAt(raw, span);
+    if (kind === 'null' && !NEVER_NULL.has(name)) continue;
+    const reason = check(raw, span, kind);
     if (reason !== undefined) throw invalidField(name, reason);
   }
 }
@@ -229,7 +242,9 @@ function invalidField(where: string, reason: string): MidswapError {
 /** The string at a span; `undefined` when there is none or it is not valid. */
 function stringAt(raw: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined || kindAt(raw, span) !== 'string') return undefined;
-  return JSON.parse(raw.toString('utf8', span[0], span[1])) as string;
+  const text = raw.toString('utf8', span[0] + 1, span[1] - 1);
+  // The skim has looked at its characters; only escapes are left to the parser.
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
