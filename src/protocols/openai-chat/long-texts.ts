@@ -14,6 +14,8 @@ import { isRecord } from './types.ts';
 /** Around the number of a text that was left out. A writer of JSON does not escape it, and a conversation that holds it
  * is translated without names. */
 const MARK = '\x7f';
+/** Fewer bytes are parsed and written sooner. */
+const SMALLEST_BYTES = 4 << 10;
 const MARK_BYTE = 0x7f;
 const ESCAPED_MARK = '\\u007';
 /** Control characters, and escapes that a writer writes differently or no parser takes. In text with a byte per character. */
@@ -144,6 +146,7 @@ export function leaveOut(
   isFirst: boolean,
   vision: boolean,
 ): LongTexts | undefined {
+  if (end - from < SMALLEST_BYTES) return undefined;
   let first = strings.length;
   while (first > 0 && (strings[first - 2] ?? 0) >= from) first -= 2;
   if (first === strings.length) return undefined;

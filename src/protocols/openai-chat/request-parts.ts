@@ -34,8 +34,9 @@ export function headOf(env: Envelope): RequestHead {
   const head: Record<string, unknown> = {};
   for (const [key, [start, end]] of env.spans) {
     if (key === 'messages') continue;
-    const parse = (): unknown => parsed(env, key, start, end);
-    head[key] = key === 'tools' ? knownTools(env.raw.subarray(start, end), parse) : parse();
+    if (key === 'stream') head.stream = env.stream;
+    else if (key === 'tools') head.tools = knownTools(env.raw.subarray(start, end), () => parsed(env, key, start, end));
+    else head[key] = parsed(env, key, start, end);
   }
   const parts: RequestHead = env.spans.size === 0 ? env.body() : (head as RequestHead);
   HEADS.set(env, parts);
