@@ -34,11 +34,19 @@ export function assistantMessage(
   const text = joinedText(contentParts(blocks, rules));
   if (text === '' && calls.length === 0) return undefined;
   const message: AssistantMessage = { role: 'assistant', content: text };
-  const reasoning = reasoningFor(blocks, calls.length > 0, rules);
+  const thinks = blocks.some(isThinking);
+  const reasoning = reasoningFor(thinks ? blocks : NO_BLOCKS, calls.length > 0, rules);
   if (text === '' && calls.length > 0 && quirks.emptyAssistantContent === 'null') message.content = null;
   if (reasoning !== undefined) applyReasoning(message, reasoning, quirks.reasoningField);
-  if (calls.length > 0) message.tool_calls = toolCalls(blocks, calls, rules);
+  if (calls.length > 0) message.tool_calls = toolCalls(thinks ? blocks : NO_BLOCKS, calls, rules);
   return message;
+}
+
+/** What they thought is looked for only where there is any. */
+const NO_BLOCKS: readonly Block[] = [];
+
+function isThinking(block: Block): boolean {
+  return block.type === 'thinking';
 }
 
 interface Reasoning {
@@ -52,7 +60,9 @@ function reasoningFor(blocks: readonly Block[], hasCalls: boolean, rules: Assist
   const { reasoningPlaceholder: placeholder } = quirks;
   if (quirks.reasoningField === 'none' || quirks.reasoningReplay === 'never') return undefined;
   if (quirks.reasoningReplay === 'tool-turns' && !hasCalls) return undefined;
-  const thinking = rules.withoutThinking ? [] : blocks.filter((block) => block.type === 'thinking');
+  if (blocks.length === 0)
+    return hasCalls && placeholder !== undefined ? { text: placeholder, details: [] } : undefined;
+  const thinking = rules.withoutThinking ? [] : blocks.filter(isThinking);
   const text = thinking
     .map((block) => String(block.thinking))
     .filter((each) => each.trim() !== '' && !PLACEHOLDERS.has(each.trim()) && each !== placeholder)
@@ -84,8 +94,7 @@ function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: 
 }
 
 function toolCalls(blocks: readonly Block[], calls: readonly UpstreamCall[], rules: AssistantRules): ToolCall[] {
-  const thinks = !rules.withoutThinking && blocks.some((block) => block.type === 'thinking');
-  const extras = thinks ? extrasByCall(blocks, rules.provider) : undefined;
+  const extras = rules.withoutThinking || blocks.length === 0 ? undefined : extrasByCall(blocks, rules.provider);
   return calls.map(({ id, block }) => {
     const call: ToolCall = {
       id,

@@ -51,7 +51,7 @@ export function translateHistory(
   // Which calls are told as text depends on the tools of this very request.
   const isKept = target.quirks.chat.undeclaredToolCalls !== 'text';
   if (cache === undefined || source === undefined || !isKept || !isWorthKeeping(source)) {
-    return translate(job, system, undefined).history;
+    return translate(job, system, undefined, false).history;
   }
   const key = cacheKey(job, system);
   const found = cache.find(key, bytesAt(env.raw, env.spans.get('tools')), source);
@@ -98,18 +98,19 @@ interface Done {
 }
 
 function resumed(job: Job, system: ChatMessage | undefined, from: Resumption | undefined): Done {
-  if (from === undefined) return translate(job, system, undefined);
+  if (from === undefined) return translate(job, system, undefined, true);
   try {
-    return translate(job, system, from);
+    return translate(job, system, from, true);
   } catch (thrown) {
-    if (thrown instanceof LateResult) return translate(job, system, undefined);
+    if (thrown instanceof LateResult) return translate(job, system, undefined, true);
     throw thrown;
   }
 }
 
-/** Translates the messages behind a boundary, or all of them: where that is possible without the long texts. */
-function translate(job: Job, system: ChatMessage | undefined, from: Resumption | undefined): Done {
-  return translated(job, system, from, true) ?? (translated(job, system, from, false) as Done);
+/** Translates the messages behind a boundary, or all of them: where that is possible without the long texts. `isKept`:
+ * somebody may go on from here. */
+function translate(job: Job, system: ChatMessage | undefined, from: Resumption | undefined, isKept: boolean): Done {
+  return translated(job, system, from, isKept, true) ?? (translated(job, system, from, isKept, false) as Done);
 }
 
 /** `undefined`: with every text in its place, please. */
@@ -117,18 +118,18 @@ function translated(
   job: Job,
   system: ChatMessage | undefined,
   from: Resumption | undefined,
+  isKept: boolean,
   shortened: boolean,
 ): Done | undefined {
-  const { env, head, names, target, note } = job;
+  const { env, target } = job;
   const first = from?.boundary.at ?? 0;
   const vision = seesPictures(target);
   const { messages, texts } = messagesFrom(env, { first, offset: from?.boundary.offset, vision, shortened });
   checkMessages(messages, first);
-  const loaded = joined(before(from?.history.loaded, first), loadedTools(messages, first));
-  const offeredNames = (): ReadonlySet<string> =>
-    new Set(offeredTools(head, loaded, names, target, note).map((tool) => tool.function.name));
-  const earlier = before(from?.history.callIds, first);
-  const rules = conversationRules(job, offeredNames);
+  const mentioned = loadedTools(messages, first);
+  const loaded = from === undefined ? mentioned : joined(before(from.history.loaded, first), mentioned);
+  const earlier = from === undefined ? new Map<string, number>() : before(from.history.callIds, first);
+  const rules = conversationRules(job, loaded);
   const turns = readTurns(messages, rules.quirks.alternateRoles, first, (id) => earlier.has(id)).filter(
     (turn) => !isBlank(turn),
   );
@@ -142,6 +143,7 @@ function translated(
   let answeredAt = -1;
   turns.forEach((turn, index) => {
     const boundary = conversation.add(turn, index === turns.length - 1);
+    if (!isKept) return;
     if (boundary !== undefined && answeredAt < turn.at) boundaries.push({ turn, ...boundary });
     for (const call of turn.calls) answeredAt = Math.max(answeredAt, call.answeredAt);
   });
@@ -153,9 +155,11 @@ function translated(
   const length = from?.boundary.written ?? 0;
   const bytes = texts === undefined ? bytesOf(written, length > 0) : texts.fill(written, length);
   if (bytes === undefined) return undefined;
+  const history = { messages: [...prefix, Buffer.isBuffer(bytes) ? bytes : bytes.bytes], loaded };
+  if (!isKept) return { history, callIds: earlier, found: [], from };
   const ends = Buffer.isBuffer(bytes) ? endsOf(written, length) : bytes.ends;
   return {
-    history: { messages: [...prefix, Buffer.isBuffer(bytes) ? bytes : bytes.bytes], loaded },
+    history,
     callIds: joined(earlier, callIds(turns)),
     found: boundaries.map(({ turn, position, count }) => ({ turn, position, written: ends[count] ?? 0 })),
     from,
@@ -193,9 +197,9 @@ function placed(env: Envelope, { found, from }: Done): Boundary[] | undefined {
   return boundaries;
 }
 
-function before(map: ReadonlyMap<string, number> | undefined, end: number): Map<string, number> {
+function before(map: ReadonlyMap<string, number>, end: number): Map<string, number> {
   const out = new Map<string, number>();
-  if (map !== undefined) for (const [name, at] of map) if (at < end) out.set(name, at);
+  for (const [name, at] of map) if (at < end) out.set(name, at);
   return out;
 }
 
@@ -213,8 +217,8 @@ function callIds(turns: readonly Turn[]): Map<string, number> {
 }
 
 function conversationRules(
-  { names, target, context, note }: Job,
-  offeredNames: () => ReadonlySet<string>,
+  { head, names, target, context, note }: Job,
+  loaded: ReadonlyMap<string, number>,
 ): ConversationRules {
   let offered: ReadonlySet<string> | undefined;
   return {
@@ -225,7 +229,7 @@ function conversationRules(
     withoutThinking: context.withoutThinking,
     toolId: toolIdMapper(target.quirks.chat),
     isDeclared: (name) => {
-      offered ??= offeredNames();
+      offered ??= new Set(offeredTools(head, loaded, names, target, note).map((tool) => tool.function.name));
       return offered.has(name);
     },
     note,

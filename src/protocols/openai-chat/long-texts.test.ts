@@ -125,12 +125,19 @@ describe('texts that are left out', () => {
 
   it('stay where a rule compares or trims them', () => {
     const long = 'word '.repeat(200);
+    const named = Buffer.from('\u007f0\u007f').toString('base64');
     const picture = `{"type":"image","data":"${'A'.repeat(600)}"}`;
     const call: Message = { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'Read', input: {} }] };
     const result = { type: 'tool_result', tool_use_id: 't', content: long };
     for (const messages of [
       [call, { role: 'user', content: [result, { ...result, content: [{ type: 'text', text: long }] }] }],
       [call, { role: 'user', content: [{ ...result, content: picture }] }],
+      [
+        {
+          role: 'user',
+          content: [{ type: 'document', source: { type: 'base64', media_type: 'text/x', data: named } }],
+        },
+      ],
       [
         { role: 'user', content: long },
         { role: 'user', content: `${'word'.repeat(200)}\u007f0\u007f` },

@@ -14,8 +14,6 @@ import { isRecord } from './types.ts';
 /** Around the number of a text that was left out. A writer of JSON does not escape it, and a conversation that holds it
  * is translated without names. */
 const MARK = '\x7f';
-/** Fewer bytes are parsed and written sooner. */
-const SMALLEST_BYTES = 4 << 10;
 const MARK_BYTE = 0x7f;
 const ESCAPED_MARK = '\\u007';
 /** Control characters, and escapes that a writer writes differently or no parser takes. In text with a byte per character. */
@@ -45,12 +43,14 @@ export class LongTexts {
    * a tool result, its message is parsed whole. `elements`: start and end of every message in the document.
    */
   settle(messages: Message[], elements: readonly number[], first: number): void {
+    const places = this.#places;
     let text = 0;
-    for (let at = 0; at < messages.length; at += 1) {
-      const [start = 0, end = 0] = [elements[2 * (first + at)], elements[2 * (first + at) + 1]];
+    for (let at = 0; 2 * text < places.length && at < messages.length; at += 1) {
+      const end = elements[2 * (first + at) + 1] ?? 0;
       const from = text;
-      while (text < this.#count && (this.#places[2 * text] ?? end) < end) text += 1;
+      while ((places[2 * text] ?? end) < end) text += 1;
       if (text === from || this.#plainTexts(messages[at]) === text - from) continue;
+      const start = elements[2 * (first + at)];
       messages[at] = JSON.parse(this.#raw.toString('utf8', start, end)) as Message;
       for (let number = from; number < text; number += 1) this.#back.add(number);
     }
@@ -61,6 +61,7 @@ export class LongTexts {
    * each of the written values ends. `undefined` when a text is there twice or not at all.
    */
   fill(written: readonly string[], length: number): { bytes: Buffer; ends: number[] } | undefined {
+    const places = this.#places;
     const pieces: (string | number)[] = [];
     const seen = new Set<number>();
     const ends = [length];
@@ -69,6 +70,12 @@ export class LongTexts {
       if (at > 0) {
         pieces.push(',');
         at += 1;
+      }
+      if (!value.includes(MARK)) {
+        pieces.push(value);
+        at += Buffer.byteLength(value, 'utf8');
+        ends.push(at);
+        continue;
       }
       const parts = value.split(MARK);
       for (let part = 0; part < parts.length; part += 1) {
@@ -79,7 +86,8 @@ export class LongTexts {
           continue;
         }
         const number = Number(text);
-        const [start, end] = [this.#places[2 * number], this.#places[2 * number + 1]];
+        const start = places[2 * number];
+        const end = places[2 * number + 1];
         if (start === undefined || end === undefined || String(number) !== text) return undefined;
         if (seen.has(number) || this.#back.has(number)) return undefined;
         seen.add(number);
@@ -88,22 +96,18 @@ export class LongTexts {
       }
       ends.push(at);
     }
-    if (seen.size + this.#back.size !== this.#count) return undefined;
+    if (2 * (seen.size + this.#back.size) !== places.length) return undefined;
     return { bytes: this.#joined(pieces, at - length), ends };
-  }
-
-  get #count(): number {
-    return this.#places.length / 2;
   }
 
   #joined(pieces: readonly (string | number)[], length: number): Buffer {
     const bytes = Buffer.allocUnsafe(length);
+    const raw = this.#raw;
+    const places = this.#places;
     let at = 0;
     for (const piece of pieces) {
-      at +=
-        typeof piece === 'string'
-          ? bytes.write(piece, at, 'utf8')
-          : this.#raw.copy(bytes, at, this.#places[2 * piece], this.#places[2 * piece + 1]);
+      if (typeof piece === 'string') at += bytes.write(piece, at, 'utf8');
+      else at += raw.copy(bytes, at, places[2 * piece], places[2 * piece + 1]);
     }
     return bytes;
   }
@@ -146,7 +150,6 @@ export function leaveOut(
   isFirst: boolean,
   vision: boolean,
 ): LongTexts | undefined {
-  if (end - from < SMALLEST_BYTES) return undefined;
   let first = strings.length;
   while (first > 0 && (strings[first - 2] ?? 0) >= from) first -= 2;
   if (first === strings.length) return undefined;
@@ -156,7 +159,8 @@ export function leaveOut(
   let json = '';
   let at = from;
   for (let index = first; index < strings.length; index += 2) {
-    const [start = 0, stop = 0] = [strings[index], strings[index + 1]];
+    const start = strings[index] ?? 0;
+    const stop = strings[index + 1] ?? 0;
     if (!isKeyOfText(raw.toString('latin1', start - 10, start))) continue;
     const text = raw.toString('latin1', start + 1, stop - 1);
     if (NOT_AS_WRITTEN.test(text) || !HAS_WORDS.test(text) || !(vision || !text.includes('image'))) continue;

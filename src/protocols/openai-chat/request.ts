@@ -14,8 +14,11 @@ import { checkRequest } from './validate.ts';
 export function encodeRequest(env: Envelope, target: Target, context: ProtocolContext): EncodedRequest {
   const head = headOf(env);
   checkRequest(head);
-  const notes = new Set<string>();
-  const note = (text: string): void => void notes.add(text);
+  let notes: Set<string> | undefined;
+  const note = (text: string): void => {
+    notes ??= new Set();
+    notes.add(text);
+  };
   const names = toolNames(head, target);
   const { messages, loaded } = translateHistory(env, head, names, target, context, note);
   const tools = offeredTools(head, loaded, names, target, note);
@@ -31,12 +34,12 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
     const thinking = isThinking(thinkingWish(head), target, env.stream);
     Object.assign(parameters, toolChoice(head.tool_choice, tools, names, target, thinking));
   }
-  return {
+  const encoded: EncodedRequest = {
     path: chatPath(target.endpoint.baseUrl),
     headers: ['content-type', 'application/json', 'accept', env.stream ? 'text/event-stream' : 'application/json'],
     body: [Buffer.from(jsonText(parameters).slice(0, -1), 'utf8'), toolsField(tools), ...messages, REQUEST_END],
-    ...(notes.size === 0 ? {} : { notes: [...notes] }),
   };
+  return notes === undefined ? encoded : { ...encoded, notes: [...notes] };
 }
 
 const REQUEST_END = Buffer.from(']}');

@@ -16,8 +16,13 @@ export interface ToolResult {
 
 /** The results for one call: usually one; several are told one after the other, equal ones once. */
 export function toolResult(results: readonly ToolResultBlock[], rules: ContentRules): ToolResult {
-  const [only, ...more] = results;
-  const parts = only === undefined ? [] : more.length === 0 ? resultParts(only, rules) : distinctParts(results, rules);
+  const only = results[0];
+  if (only === undefined) return { content: NO_OUTPUT, images: NONE };
+  // Nearly all of them.
+  if (results.length === 1 && typeof only.content === 'string' && only.content !== '' && only.is_error !== true) {
+    return { content: shownText(only.content, rules.vision), images: NONE };
+  }
+  const parts = results.length === 1 ? resultParts(only, rules) : distinctParts(results, rules);
   if (parts.length > 0 && parts.every((part) => part.type === 'text'))
     return { content: asContent(parts), images: NONE };
   const inline = rules.quirks.toolResultImages === 'inline';
