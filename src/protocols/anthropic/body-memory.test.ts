@@ -62,6 +62,18 @@ describe('the memory of bodies', () => {
     }
   });
 
+  it('keeps a body beside one that only began alike', () => {
+    const memory = new BodyMemory();
+    const start: Message[] = [
+      { role: 'assistant', content: 'a' },
+      { role: 'user', content: 'b' },
+    ];
+    const first = body([...start, { role: 'user', content: 'x'.repeat(90_000) }], {});
+    const second = body([...start, { role: 'user', content: 'y'.repeat(90_000) }], {});
+    for (const raw of [first, second, first, second]) memory.skim(raw);
+    expect(memory.bytes).toBe(first.buffer.byteLength + second.buffer.byteLength);
+  });
+
   it('keeps to its bytes', () => {
     const memory = new BodyMemory(200_000);
     for (let at = 0; at < 10; at += 1) {

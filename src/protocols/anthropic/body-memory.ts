@@ -39,9 +39,8 @@ export class BodyMemory {
   skim(raw: Buffer): Skim | undefined {
     if (raw.length < SMALLEST_BYTES) return freshSkim(raw);
     const { known, common } = this.#nearest(raw);
-    const resumed = known === undefined ? undefined : resume(raw, known, common);
-    const skim = resumed ?? freshSkim(raw);
-    if (skim !== undefined) this.#remember({ raw, skim }, resumed === undefined ? undefined : known);
+    const skim = (known && resume(raw, known, common)) ?? freshSkim(raw);
+    if (skim !== undefined) this.#remember({ raw, skim }, known && goesOn(known, common) ? known : undefined);
     return skim;
   }
 
@@ -82,6 +81,12 @@ function resume(raw: Buffer, known: KnownBody, common: number): Skim | undefined
   while (from > 0 && common - from < 3 && isContinuation(raw[from - 1])) from -= 1;
   if (from > 0 && (raw[from - 1] ?? 0) >= 0xc0) from -= 1;
   return isUtf8(raw.subarray(from)) ? resumeSkim(raw, known, LIST, common) : undefined;
+}
+
+/** The same conversation goes on, and not another one that began alike. */
+function goesOn({ skim }: KnownBody, common: number): boolean {
+  const [start, end] = skim.spans.get(LIST) ?? [0, 0];
+  return common - start >= (end - start) / 2;
 }
 
 function isContinuation(byte = 0): boolean {

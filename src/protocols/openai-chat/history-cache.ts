@@ -69,8 +69,9 @@ export class ChatHistoryCache {
     return best;
   }
 
-  /** Remembers a translation in place of the one that it went on with. */
-  remember(history: TranslatedHistory, replaced: TranslatedHistory | undefined): void {
+  /** Remembers a translation in place of the one that it went on with, unless that is mostly of another conversation. */
+  remember(history: TranslatedHistory, from: Resumption | undefined): void {
+    const replaced = from && from.boundary.turnEnd * 2 >= from.history.source.length ? from.history : undefined;
     const size = sizeOf(history);
     if (!isWorthKeeping(history.source) || size > this.#maxBytes) return;
     this.#entries = this.#entries.filter((entry) => entry !== replaced);

@@ -60,7 +60,7 @@ export function translateHistory(
   if (boundaries === undefined) return done.history;
   const { messages, loaded } = done.history;
   const pieces = withFewPieces(messages);
-  cache.remember({ key, ...kept(env), pieces, boundaries, loaded, callIds: done.callIds }, done.from?.history);
+  cache.remember({ key, ...kept(env), pieces, boundaries, loaded, callIds: done.callIds }, done.from);
   return { messages: pieces, loaded };
 }
 

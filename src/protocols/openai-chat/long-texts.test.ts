@@ -4,6 +4,7 @@ import { conversation, quirks, tools } from '../../../test/support/chat-conversa
 import { chatContext, chatTarget } from '../../../test/support/chat-target.ts';
 import type { Envelope, Message, MessagesRequest } from '../../core/messages.ts';
 import type { Target } from '../../core/target.ts';
+import { BodyMemory } from '../anthropic/body-memory.ts';
 import { readEnvelope } from '../anthropic/envelope.ts';
 import { ChatHistoryCache } from './history-cache.ts';
 import { leaveOut } from './long-texts.ts';
@@ -108,6 +109,30 @@ describe('texts that are left out', () => {
       { numRuns: 1500 },
     );
     expect(shortened).toBeGreaterThan(300);
+  });
+
+  it('come out right in a conversation that grows, changes and is cut, with all that is remembered of it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(conversation, fc.nat(12)), { minLength: 1, maxLength: 4 }),
+        fc.array(text, { minLength: 1, maxLength: 4 }),
+        quirks,
+        fc.array(tools, { minLength: 1, maxLength: 2 }),
+        (steps, texts, flags, lists) => {
+          const bodies = new BodyMemory();
+          const cache = new ChatHistoryCache();
+          const target = chatTarget(flags);
+          let messages: Message[] = [{ role: 'user', content: 'y'.repeat(40_000) }];
+          for (const [at, [added, kept]] of steps.entries()) {
+            messages = [...messages.slice(0, 1 + kept), ...lengthened(added, texts)];
+            const request = { model: 'm', max_tokens: 9, messages, tools: lists[at % lists.length] };
+            const env = readEnvelope(Buffer.from(JSON.stringify(request)), '/v1/messages', [], bodies);
+            expect(outcome(env, target, cache)).toBe(outcome(withoutPlaces(env), target));
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it('are left out of files and of what commands said', () => {
