@@ -19,6 +19,8 @@ export interface TranslatedHistory {
   /** Everything else that the translation depends on: target, quirks, system prompt, tools. */
   readonly key: string;
   readonly toolBytes: Buffer | undefined;
+  /** Stands for this translation in what is noted of a request. */
+  readonly mark: object;
   /** The list of messages as it was received. */
   readonly source: Buffer;
   /** The messages as they were written, commas between them, in pieces. */
@@ -26,6 +28,12 @@ export interface TranslatedHistory {
   readonly boundaries: readonly Boundary[];
   readonly loaded: ReadonlyMap<string, number>;
   readonly callIds: ReadonlyMap<string, number>;
+}
+
+/** What is known of a request before its bytes are looked at: it has these first bytes in common with a translation. */
+export interface KnownBeginning {
+  readonly mark: unknown;
+  readonly length: number;
 }
 
 export interface Resumption {
@@ -59,11 +67,17 @@ export class ChatHistoryCache {
   }
 
   /** The longest translation that can be gone on with. */
-  find(key: string, toolBytes: Buffer | undefined, source: Buffer): Resumption | undefined {
+  find(
+    key: string,
+    toolBytes: Buffer | undefined,
+    source: Buffer,
+    known?: KnownBeginning | undefined,
+  ): Resumption | undefined {
     let best: Resumption | undefined;
     for (const history of this.#entries) {
       if (history.key !== key || !sameBytes(history.toolBytes, toolBytes)) continue;
-      const boundary = lastBoundary(history, source, best?.boundary.turnEnd ?? 0);
+      const same = known?.mark === history.mark ? known.length : 0;
+      const boundary = lastBoundary(history, source, best?.boundary.turnEnd ?? 0, same);
       if (boundary !== undefined) best = { history, boundary };
     }
     return best;
@@ -84,11 +98,12 @@ export class ChatHistoryCache {
   }
 }
 
-/** The furthest boundary whose turn ends within the common beginning and behind `least`. */
-function lastBoundary(history: TranslatedHistory, source: Buffer, least: number): Boundary | undefined {
+/** The furthest boundary whose turn ends within the common beginning and behind `least`. `same`: bytes of the beginning
+ * that need not be compared. */
+function lastBoundary(history: TranslatedHistory, source: Buffer, least: number, same: number): Boundary | undefined {
   const last = history.boundaries.at(-1);
   if (last === undefined || last.turnEnd <= least) return undefined;
-  const common = commonLength(history.source, source, last.turnEnd);
+  const common = last.turnEnd <= same ? same : commonLength(history.source, source, last.turnEnd);
   for (let at = history.boundaries.length - 1; at >= 0; at -= 1) {
     const boundary = history.boundaries[at];
     if (boundary === undefined || boundary.turnEnd <= least) return undefined;

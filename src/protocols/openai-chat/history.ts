@@ -2,7 +2,7 @@ import { MidswapError } from '../../core/errors.ts';
 import type { Span } from '../../core/json-skim.ts';
 import type { Block, Envelope } from '../../core/messages.ts';
 import { ownBytes } from '../../core/own-bytes.ts';
-import type { Target } from '../../core/target.ts';
+import type { ChatQuirks, Target } from '../../core/target.ts';
 import { loadedTools } from '../deferred-tools.ts';
 import { messagePlaces } from '../json-list.ts';
 import type { ProtocolContext } from '../protocol.ts';
@@ -10,7 +10,14 @@ import type { ToolNames } from '../tool-names.ts';
 import { isBlankText, LateResult, readTurns, type Turn } from '../turns.ts';
 import { asContent } from './content.ts';
 import { Conversation, type ConversationRules, type Position, START } from './conversation.ts';
-import { type Boundary, firstBytes, isWorthKeeping, type Resumption, withFewPieces } from './history-cache.ts';
+import {
+  type Boundary,
+  firstBytes,
+  isWorthKeeping,
+  type KnownBeginning,
+  type Resumption,
+  withFewPieces,
+} from './history-cache.ts';
 import { formatInstruction } from './parameters.ts';
 import { messagesBytes, messagesFrom, type RequestHead } from './request-parts.ts';
 import { asReminder, systemParts } from './system.ts';
@@ -54,14 +61,28 @@ export function translateHistory(
     return translate(job, system, undefined, false).history;
   }
   const key = cacheKey(job, system);
-  const found = cache.find(key, bytesAt(env.raw, env.spans.get('tools')), source);
+  const found = cache.find(key, bytesAt(env.raw, env.spans.get('tools')), source, knownBeginning(env, cache));
   const done = resumed(job, system, found);
   const boundaries = placed(env, done);
   if (boundaries === undefined) return done.history;
   const { messages, loaded } = done.history;
   const pieces = withFewPieces(messages);
-  cache.remember({ key, ...kept(env), pieces, boundaries, loaded, callIds: done.callIds }, done.from);
+  const mark = {};
+  noteBeginning(env, cache, mark);
+  cache.remember({ key, mark, ...kept(env), pieces, boundaries, loaded, callIds: done.callIds }, done.from);
   return { messages: pieces, loaded };
+}
+
+/** The skim has compared a body with the one before already; what it found to be the same need not be compared again. */
+function knownBeginning({ places, spans }: Envelope, cache: object): KnownBeginning | undefined {
+  const note = places?.notes.get(cache);
+  const span = spans.get('messages');
+  return note && span && { mark: note.value, length: note.end - span[0] };
+}
+
+function noteBeginning({ places }: Envelope, cache: object, mark: object): void {
+  const end = places?.elements.at(-2);
+  if (end !== undefined) places?.notes.set(cache, { end, value: mark });
 }
 
 /** The bytes of a request by which its translation is known again. */
@@ -76,8 +97,19 @@ function bytesAt(raw: Buffer, span: Span | undefined): Buffer | undefined {
 
 function cacheKey({ target, context }: Job, system: ChatMessage | undefined): string {
   const { quirks, provider } = target;
-  return JSON.stringify([provider, quirks.chat, seesPictures(target), context.withoutThinking, system]);
+  const { role, content = '' } = system ?? {};
+  let words = QUIRKS.get(quirks.chat);
+  if (words === undefined) {
+    words = JSON.stringify(quirks.chat);
+    QUIRKS.set(quirks.chat, words);
+  }
+  // The prompt is long: a text goes in as it is, at the end.
+  const kind = typeof content;
+  const start = JSON.stringify([provider, seesPictures(target), context.withoutThinking, role, kind]);
+  return `${start}${words}${typeof content === 'string' ? content : JSON.stringify(content)}`;
 }
+
+const QUIRKS = new WeakMap<ChatQuirks, string>();
 
 function seesPictures({ data, quirks }: Target): boolean {
   return data.vision ?? quirks.vision;
