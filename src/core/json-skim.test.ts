@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commonLength } from './common-length.ts';
-import { findFault, LONG_STRING_BYTES, MAX_DEPTH, resumeSkim, skimObject, skimWithList } from './json-skim.ts';
+import { findFault } from './json-fault.ts';
+import { LONG_STRING_BYTES, MAX_DEPTH, resumeSkim, skimObject, skimWithList } from './json-skim.ts';
 
 function parsed(raw: Buffer): { value: unknown } | undefined {
   try {

@@ -1,14 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { MidswapError } from '../../core/errors.ts';
-import {
-  findFault,
-  type JsonKind,
-  kindAt,
-  type ListPlaces,
-  type Skim,
-  type Span,
-  skimObject,
-} from '../../core/json-skim.ts';
+import { findFault } from '../../core/json-fault.ts';
+import { type JsonKind, kindAt, type ListPlaces, type Skim, type Span, skimObject } from '../../core/json-skim.ts';
 import type { Envelope, MessagesRequest } from '../../core/messages.ts';
 import { BodyMemory } from './body-memory.ts';
 
