@@ -1,4 +1,5 @@
 import type { FailureClass } from './failure.ts';
+import { OUTPUT_LIMIT } from './overflow.ts';
 
 /** One way in which a provider says what went wrong. */
 export interface FailurePattern {
@@ -45,6 +46,15 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
       'You exceeded your current quota. Quota exceeded for metric: x/generate_content_free_tier_requests, limit: 0. Please retry in 47.8s.',
   },
   {
+    class: 'quota',
+    says: /PerDay(?:Per\w+)?(?:-|\b)/,
+    statuses: [200, 429],
+    shouldRetry: false,
+    why: "the id of a limit of a day: the seconds that Gemini names beside it are those of the minute's",
+    example:
+      'GenerateRequestsPerDayPerProjectPerModel-FreeTier You exceeded your current quota. Please retry in 23.472316927s.',
+  },
+  {
     class: 'rate_limit',
     says: /please retry in \d|allocated quota exceeded|exceeded your current requests/i,
     statuses: [200, 429],
@@ -60,7 +70,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'quota',
-    says: /insufficient[_ ]?(?:account[_ ])?(?:quota|balance|funds|credits?)|exceeded[_ ](?:your[_ ])?current[_ ]quota|credit balance is too low|requires more credits|out of credits|(?:doesn't|does not) have any credits|used all available credits|balance (?:is )?(?:insufficient|not enough)|not[_ ]enough[_ ]balance|payment required|in arrears|arrearage|account(?: is |\s)?overdue|overdue balance|in good standing|余额不足|欠费|billing_(?:hard_limit|not_active)|spend(?:ing)? limit/i,
+    says: /insufficient[_ ]?(?:account[_ ])?(?:quota|balance|funds|credits?)|exceeded[_ ](?:your[_ ])?current[_ ]quota|credit balance is too low|requires more credits|out of credits|(?:doesn't|does not) have any credits|used all available credits|balance (?:is )?(?:insufficient|not enough)|not[_ ]enough[_ ]balance|payment required|in arrears|arrearage|account(?: is |\s)?overdue|overdue balance|in good standing|prepayment credits are depleted|free tier of the model has been exhausted|key limit exceeded|余额不足|欠费|billing_(?:hard_limit|not_active)|spend(?:ing)? limit/i,
     shouldRetry: false,
     why: 'an empty balance arrives as 400, 402, 403 or 429, and no wait fills it',
     example: 'insufficient_quota You exceeded your current quota, please check your plan and billing details.',
@@ -94,6 +104,13 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
       'input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length or `max_tokens` and try again',
   },
   {
+    class: 'output_overflow',
+    says: OUTPUT_LIMIT,
+    statuses: [200, 400, 422],
+    why: 'more is asked for than the model ever writes: the client lowers max_tokens',
+    example: 'max_tokens is too large: 64000. This model supports at most 16384 completion tokens',
+  },
+  {
     class: 'context_overflow',
     says: /context_length_exceeded|context_?window_?exceeded|exceed_context_size|max_prompt_tokens_exceeded|tokens_limit_reached|(?:maximum|max) (?:model )?(?:context|prompt) (?:length|window)|context (?:window|length|size) (?:limit )?(?:is |has been )?exceed|exceeds? (?:the |its |your |this )?(?:available |maximum |max |model'?s? )*(?:context|prompt)[ _-]?(?:window|length|size|limit)|exceeded model token limit|(?:longer|larger|greater) than the (?:model'?s? )?(?:max(?:imum)? )?(?:context|model) (?:length|size)|context length is only|reached context length of|n_keep: *\d+ *>= *n_ctx/i,
     why: 'the usual wordings of OpenAI and of those who follow it',
@@ -107,7 +124,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'content_policy',
-    says: /content_?filter|content management policy|data_?inspection_?failed|inappropriate content|new_sensitive|sensitive (?:content|information)|sensitive_?content|content (?:is )?(?:blocked|violat)|violat\w+ (?:our |the )?(?:usage|content) polic|input was flagged|^(?:1301|1026|1027)\b|\((?:1026|1027)\)/i,
+    says: /content_?filter|content management policy|data_?inspection_?failed|inappropriate content|content exists risk|new_sensitive|sensitive (?:content|information)|sensitive_?content|content (?:is )?(?:blocked|violat)|violat\w+ (?:our |the )?(?:usage|content) polic|input was flagged|^(?:1301|1026|1027)\b|\((?:1026|1027)\)/i,
     shouldRetry: false,
     why: 'a filter struck; it strikes the history, so every repeat fails too',
     example: 'content_filter The response was filtered due to the prompt triggering the content management policy.',
@@ -120,21 +137,21 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'permission',
-    says: /^(?:1110|1111|1112|1121|1220|1311|1313)\b|location is not supported|(?:country|region),? .{0,30}not supported|unsupported_country/i,
+    says: /^(?:1110|1111|1112|1121|1220|1311|1313|2061)\b|\(2061\)|location is not supported|(?:country|region),? .{0,30}not supported|unsupported_country/i,
     shouldRetry: false,
-    why: 'codes of Zhipu for a locked account or another plan, which come as 429; a country that is not served, which comes as 400',
+    why: 'codes of Zhipu and MiniMax for a locked account or another plan, which come as 429 or 500; a country that is not served, which comes as 400',
     example: '1311 The current subscription plan does not include access to this model',
   },
   {
     class: 'invalid_request',
-    says: /no endpoints found (?:that support|matching)|does not support tools|requires --enable-auto-tool-choice/i,
+    says: /no endpoints (?:found|available) (?:that|matching)|no allowed providers are available|does not support tools|requires --enable-auto-tool-choice/i,
     shouldRetry: false,
     why: 'the model is there, and cannot do what is asked: the 404 of OpenRouter would make the client ask for another model',
     example: 'No endpoints found that support tool use. Try disabling tools.',
   },
   {
     class: 'model_missing',
-    says: /model[ _]not[ _](?:exist|found|supported)|model_not_found|no such model|unknown model|invalid model|not a valid model|model.{0,80}(?:does not exist|is not found|not found|is not available|has been (?:deprecated|retired|removed))|model (?:is )?disabled|does not exist or you do not have access/i,
+    says: /model[ _]not[ _](?:exist|found|supported)|model_not_found|no such model|unknown model|invalid model|not a valid model|model.{0,80}(?:does not exist|is not found|not found|is not available|has been (?:deprecated|retired|removed))|model (?:is )?disabled|does not exist or you do not have access|^1211\b/i,
     statuses: [200, 400, 403, 404, 410, 422, 500, 503],
     shouldRetry: false,
     why: 'the provider has no such model',
@@ -142,7 +159,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'credential',
-    says: /(?:invalid|incorrect|missing|no|expired|revoked)[ _](?:or missing |or expired )?(?:api|x-api|access|auth\w*)[ _-]?(?:key|token)|api key (?:is )?(?:not valid|invalid|expired|missing)|authentication fail|invalid_api_key|invalid authentication|unauthorized|login fail|^(?:1000|1001|1002|1003|1004) .*(?:auth|token|login)/i,
+    says: /(?:invalid|incorrect|missing|no|expired|revoked)[ _](?:or missing |or expired )?(?:api|x-api|access|auth\w*)[ _-]?(?:key|token)|api key (?:is |was )?(?:not valid|invalid|expired|missing|reported as leaked)|authentication fail|invalid_api_key|invalid authentication|unauthorized|login fail|^(?:1000|1001|1002|1003|1004) .*(?:auth|token|login)/i,
     statuses: [200, 400, 401, 403],
     shouldRetry: false,
     why: 'the key is wrong; asking again does not make it right',
@@ -161,6 +178,12 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
     example: "Invalid schema for function 'mcp__x': object schema missing properties",
   },
   {
+    class: 'invalid_request',
+    says: /^(?:1210|1212|1213|1214|1215|1042|2013|200[1-4]\d)\b|\((?:1042|2013)\)/,
+    why: 'codes of Zhipu, MiniMax and SiliconFlow for a wrong request, which also come in a 200 and as 500',
+    example: '2013 invalid params, tool call result does not follow tool call',
+  },
+  {
     class: 'timeout_first_byte',
     says: /^1001\b.*time|(?:request|gateway|upstream) timed? ?out/i,
     statuses: [200],
@@ -175,7 +198,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'rate_limit',
-    says: /rate[ _-]?limit|too many requests|(?:requests|concurrency) (?:limit|per (?:second|minute))|concurrent requests|^(?:1302|1303|1002)\b/i,
+    says: /rate[ _-]?limit|too many requests|(?:requests|concurrency|[RIT]PM) (?:limit|per (?:second|minute))|concurrent requests|^(?:1302|1303|1002|1039|1041|2045)\b/i,
     statuses: [200, 400, 403, 413, 429, 500, 503],
     why: 'a limit that a wait helps',
     example: 'rate_limit_error Number of request tokens has exceeded your per-minute rate limit',
@@ -190,6 +213,7 @@ const BY_STATUS: Readonly<Record<number, FailureClass>> = {
   408: 'timeout_first_byte',
   413: 'too_large',
   429: 'rate_limit',
+  499: 'server_error',
   503: 'overloaded',
   504: 'timeout_first_byte',
   522: 'timeout_connect',

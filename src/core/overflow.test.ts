@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recogniseFailure } from './failure-patterns.ts';
-import { canonicalOverflow, overflowNumbers } from './overflow.ts';
+import { canonicalOverflow, overflowNumbers, smallerOutput } from './overflow.ts';
 
 const known = { tokens: 99_000, window: undefined };
 
@@ -170,6 +170,40 @@ describe('an overflow', () => {
     ]) {
       expect(recogniseFailure(400, text).class).toBe('context_overflow');
       expect(canonicalOverflow(text, known).message).toBe(`prompt is too long: ${text}`);
+    }
+  });
+
+  it.each([
+    ['max_tokens is too large: 64000. This model supports at most 16384 completion tokens, whereas you', 16384],
+    ["Invalid 'max_completion_tokens': integer above maximum value. Expected a value <= 16384, but got 64000", 16384],
+    ['Invalid max_tokens value, the valid range of max_tokens is [1, 8192]', 8192],
+    ['<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 65536]', 65536],
+    [
+      'The parameter max_tokens specified in the request is not valid: integer above maximum value, expected a value <= 32768, but got 64000 instead.',
+      32768,
+    ],
+    ['max_tokens: 64000 > 32,000, which is the maximum allowed number of output tokens for x', 32000],
+    ['`max_tokens` must be less than or equal to `40960`, the maximum value for `max_tokens`', 40960],
+  ])('of what the model ever writes makes the client ask for that much: %s', (text, most) => {
+    expect(recogniseFailure(400, text).class).toBe('output_overflow');
+    const message = smallerOutput(text, { tokens: 5_000, output: 128_000 }) ?? '';
+    const told = /^input length and `max_tokens` exceed context limit: (\d+) \+ (\d+) > (\d+), /.exec(message);
+    const [input = 0, output = 0, limit = 0] = (told ?? []).slice(1).map(Number);
+    // The client asks for what is between, less a reserve of its own.
+    expect(limit - input - 1000).toBe(most);
+    expect(output).toBe(128_000);
+    expect(input + output).toBeGreaterThan(limit);
+    expect(message).toContain(text);
+  });
+
+  it('of a window is none of what the model writes', () => {
+    for (const text of [
+      "'max_tokens' is too large: 32000. This model's maximum context length is 32768 tokens and your request has 5000",
+      'max_tokens must be at least 1, got 0.',
+      'max_tokens must be less than or equal to the window',
+      "This model's maximum context length is 128000 tokens. However, your messages resulted in 130011 tokens.",
+    ]) {
+      expect(smallerOutput(text, { tokens: 5_000, output: 64_000 })).toBeUndefined();
     }
   });
 

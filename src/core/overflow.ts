@@ -135,3 +135,25 @@ export function canonicalOverflow(
   const sent = Math.max(actual !== undefined && actual > maximum ? actual : known.tokens, maximum + 1);
   return { class: 'context_overflow', message: `prompt is too long: ${sent} tokens > ${maximum} maximum` };
 }
+
+/** The most that a model ever writes, in the wordings that refuse a `max_tokens` beyond it. */
+export const OUTPUT_LIMIT =
+  /max_(?:completion_|output_)?tokens(?:(?!context|prompt|input).){0,160}?(?:supports at most|expected a value <=|less than or equal to|is \[\d+, ?|should be \[\d+, ?|\d >(?= [\d,]+, which is the maximum)) ?`?(\d[\d,]*\d)/i;
+
+/** What the client keeps free between its input and the window when it lowers `max_tokens`. */
+const CLIENT_RESERVE = 1000;
+
+/**
+ * The wording on which the client asks again for as much as the model writes, where `text` tells how much that is. It
+ * knows no other: the window in it is the one that leaves just this. `known`: estimate of the input, and `max_tokens`.
+ */
+export function smallerOutput(
+  text: string,
+  known: { readonly tokens: number; readonly output: number },
+): string | undefined {
+  const told = OUTPUT_LIMIT.exec(text.slice(0, LOOKED_AT))?.[1];
+  if (told === undefined) return undefined;
+  const room = Number(told.replaceAll(',', '')) + CLIENT_RESERVE;
+  const sum = `${known.tokens} + ${Math.max(known.output, room + 1)} > ${known.tokens + room}`;
+  return `input length and \`max_tokens\` exceed context limit: ${sum}, decrease \`max_tokens\` and try again: ${text}`;
+}

@@ -131,6 +131,8 @@ describe('the fault of an error answer', () => {
     [{ base_resp: { status_code: 2049, status_msg: 'invalid api key' } }, 401, 'credential'],
     [{ base_resp: { status_code: 1001, status_msg: 'request timeout' } }, 504, 'timeout_first_byte'],
     [{ base_resp: { status_code: 2056, status_msg: 'usage limit exceeded' } }, 402, 'quota'],
+    [{ base_resp: { status_code: 2013, status_msg: 'invalid params, invalid chat setting' } }, 400, 'invalid_request'],
+    [{ error: { code: '1214', message: 'messages 参数非法' } }, 400, 'invalid_request'],
     [{ error: { message: 'odd', http_status_code: 422 } }, 400, 'invalid_request'],
     [{ error: { message: 'odd', status: 429 } }, 429, 'rate_limit'],
     [{ statusCode: 429, message: 'free tier' }, 429, 'rate_limit'],
@@ -155,6 +157,19 @@ describe('the fault of an error answer', () => {
         message: 'prompt is too long: 130011 tokens > 128000 maximum',
       });
     }
+  });
+
+  it('of too long an answer makes the client ask for a shorter one', () => {
+    const text = 'Invalid max_tokens value, the valid range of max_tokens is [1, 8192]';
+    const body = Buffer.from(JSON.stringify({ error: { message: text } }));
+    expect(upstreamFault(400, {}, body, envelope({ max_tokens: 32_000 }), target)).toMatchObject({
+      class: 'output_overflow',
+      status: 400,
+      type: 'invalid_request_error',
+      message: expect.stringMatching(
+        /^input length and `max_tokens` exceed context limit: (\d+) \+ 32000 > \d+, .*\[1, 8192\]$/,
+      ),
+    });
   });
 
   it('of an overflow takes the numbers from fields of their own', () => {
@@ -220,6 +235,34 @@ describe('the fault of an error answer', () => {
     expect(fault(429, { error: { message: 'wait' } }, { 'retry-after': '1.5' })).toMatchObject({ retryAfterS: 1.5 });
     expect(fault(429, { error: { message: 'Please try again in 7s' } })).toMatchObject({ retryAfterS: 7 });
     expect(fault(429, { error: { message: 'wait' } }).shouldRetry).toBeUndefined();
+  });
+
+  it('tells the limit of a day from that of a minute, where the provider calls both a quota', () => {
+    const gemini = (quotaId: string) => [
+      {
+        error: {
+          code: 429,
+          message: 'You exceeded your current quota. Please retry in 23.4s.',
+          status: 'RESOURCE_EXHAUSTED',
+          details: [
+            { '@type': 'type.googleapis.com/google.rpc.Help', links: [] },
+            { '@type': 'type.googleapis.com/google.rpc.QuotaFailure', violations: [{ quotaId, quotaValue: '250' }] },
+            { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '23s' },
+          ],
+        },
+      },
+    ];
+    expect(fault(429, gemini('GenerateRequestsPerDayPerProjectPerModel-FreeTier'))).toMatchObject({
+      class: 'quota',
+      status: 402,
+      shouldRetry: false,
+      message: 'corp: You exceeded your current quota. Please retry in 23.4s.',
+    });
+    expect(fault(429, gemini('GenerateRequestsPerMinutePerProjectPerModel-FreeTier'))).toMatchObject({
+      class: 'rate_limit',
+      status: 429,
+      retryAfterS: 23.4,
+    });
   });
 
   it('says until when a limit is used up, and of nothing else', () => {

@@ -2,7 +2,7 @@ import type { AnthropicErrorType } from '../core/errors.ts';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import { recogniseFailure } from '../core/failure-patterns.ts';
 import type { Envelope } from '../core/messages.ts';
-import { canonicalOverflow } from '../core/overflow.ts';
+import { canonicalOverflow, smallerOutput } from '../core/overflow.ts';
 import { excerpt, redact } from '../core/redact.ts';
 import { type HeaderMap, resetSeconds, retryAfterSeconds } from '../core/retry-after.ts';
 import type { Target } from '../core/target.ts';
@@ -68,10 +68,10 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
   switch (failure) {
     case 'context_overflow':
     case 'output_overflow': {
-      const overflow = canonicalOverflow(text, {
-        tokens: Math.ceil(env.raw.length / 4),
-        window: target.data.contextWindow,
-      });
+      const tokens = Math.ceil(env.raw.length / 4);
+      const smaller = smallerOutput(text, { tokens, output: maxTokensOf(env) });
+      if (smaller !== undefined) return told(400, 'invalid_request_error', smaller);
+      const overflow = canonicalOverflow(text, { tokens, window: target.data.contextWindow });
       return { ...overflow, status: 400, type: 'invalid_request_error' };
     }
     case 'credential':
@@ -105,6 +105,11 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
       if (status === 409) return told(409, 'conflict_error');
       return told(isTellable(failure, status) ? status : 400, 'invalid_request_error');
   }
+}
+
+function maxTokensOf({ raw, spans }: Envelope): number {
+  const span = spans.get('max_tokens');
+  return span === undefined ? 0 : Number(raw.toString('latin1', span[0], span[1])) || 0;
 }
 
 /** A filter's 403 is about the content and a missing capability's 404 is not about the name of the model; the client asks
@@ -203,7 +208,7 @@ function dig(value: unknown, depth: number): ErrorWords {
   if (Array.isArray(value)) return digList(value, depth);
   const fields = value as Record<string, unknown>;
   const own = {
-    type: word(fields.type === 'error' ? '' : fields.type),
+    type: word(fields.type === 'error' ? '' : fields.type) || quotaOf(fields.details),
     code: word(fields.code ?? fields.status_code ?? fields.http_code ?? fields.http_status_code ?? statusOf(fields)),
   };
   for (const name of NESTED_FIELDS) {
@@ -278,6 +283,14 @@ function countsOf(nested: object): string {
   const { n_prompt_tokens: sent, n_ctx: fits } = nested as { n_prompt_tokens?: unknown; n_ctx?: unknown };
   if (typeof sent !== 'number' || typeof fits !== 'number') return '';
   return ` (the prompt has ${sent} tokens, but the configured context size is ${fits} tokens)`;
+}
+
+/** Google says in the details which of its limits it was, and not in the message. */
+function quotaOf(details: unknown): string {
+  if (!Array.isArray(details)) return '';
+  const violations = details.flatMap((detail) => (isObject(detail) ? detail.violations : []));
+  const ids = violations.map((violation) => (isObject(violation) ? violation.quotaId : ''));
+  return ids.filter((id) => typeof id === 'string').join(' ');
 }
 
 function word(value: unknown): string {
