@@ -31,6 +31,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   reasoningPlaceholder: optionalText(
     'Text sent as the reasoning of a turn with tool calls that has none, where the server refuses such turns.',
   ),
+  unsignedCalls: optionalText(
+    'Text sent as the thought signature of a turn with tool calls that has none, where the server refuses such turns: those of another model.',
+  ),
   thinkingParam: choice(
     ['none', 'reasoning_effort', 'reasoning', 'thinking', 'enable_thinking', 'chat_template_kwargs'],
     'none',

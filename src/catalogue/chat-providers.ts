@@ -8,6 +8,9 @@ const REASONING_EFFORT_OF_MISTRAL: PartialQuirks = {
   },
 };
 
+/** Checks no signatures. */
+const GEMINI_2: PartialQuirks = { chat: { unsignedCalls: undefined } };
+
 /** Companies that serve their own models, first of all in Chat Completions. */
 export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
   {
@@ -130,11 +133,18 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
       chat: {
         thinkingParam: 'reasoning_effort',
         effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
+        // What Gemini 3 is told of calls that it did not make: ai.google.dev/gemini-api/docs/thought-signatures
+        unsignedCalls: 'skip_thought_signature_validator',
         schemaDialect: 'gemini',
         structuredOutputs: 'json_schema',
         parallelToolCalls: false,
         urlImages: false,
       },
+    },
+    modelQuirks: {
+      'gemini-2.5-pro': GEMINI_2,
+      'gemini-2.5-flash': GEMINI_2,
+      'gemini-2.5-flash-lite': GEMINI_2,
     },
     docs: 'https://ai.google.dev/gemini-api/docs/openai',
   },

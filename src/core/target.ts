@@ -83,6 +83,8 @@ export interface ChatQuirks {
   readonly reasoningReplay: 'never' | 'tool-turns' | 'always';
   /** A turn with tool calls without reasoning gets this placeholder. */
   readonly reasoningPlaceholder: string | undefined;
+  /** The thought signature of a turn with tool calls that has none. */
+  readonly unsignedCalls: string | undefined;
   /** How thinking and effort are asked for. */
   readonly thinkingParam:
     | 'none'

@@ -95,13 +95,15 @@ function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: 
 
 function toolCalls(blocks: readonly Block[], calls: readonly UpstreamCall[], rules: AssistantRules): ToolCall[] {
   const extras = rules.withoutThinking || blocks.length === 0 ? undefined : extrasByCall(blocks, rules.provider);
-  return calls.map(({ id, block }) => {
+  const { unsignedCalls } = rules.quirks;
+  const isUnsigned = unsignedCalls !== undefined && (extras === undefined || extras.size === 0);
+  return calls.map(({ id, block }, at) => {
     const call: ToolCall = {
       id,
       type: 'function',
       function: { name: rules.names.upstream(String(block.name)), arguments: callArguments(block.input) },
     };
-    const extra = extras?.get(block);
+    const extra = isUnsigned && at === 0 ? { google: { thought_signature: unsignedCalls } } : extras?.get(block);
     if (extra !== undefined) call.extra_content = extra;
     return call;
   });

@@ -12,7 +12,7 @@ import {
   use,
   user,
 } from '../../../test/support/chat-turns.ts';
-import type { Block } from '../../core/messages.ts';
+import type { Block, Message } from '../../core/messages.ts';
 import { encodeOwnSignature } from '../anthropic/signature.ts';
 import { openaiChat } from './index.ts';
 
@@ -285,6 +285,25 @@ describe('reasoning of the history', () => {
     const other = sent({ messages: own }, chatTarget(quirks, { provider: 'other' })).messages[1];
     expect(other).toMatchObject({ reasoning: 'plan' });
     expect(other).not.toHaveProperty('reasoning_details');
+  });
+
+  it('signs the first call of a turn that nobody signed, where the server refuses such turns', () => {
+    const quirks = { unsignedCalls: 'nobody' } as const;
+    const extra = { google: { thought_signature: 'sig' } };
+    const signed = assistant([thinking('', encodeOwnSignature('corp', { extra })), use('t1'), use('t2')]);
+    const turns = (turn: Message) => [user('q'), turn, user([result('t1'), result('t2')])];
+    const calls = (turn: Message, target = chatTarget(quirks)) =>
+      sent({ messages: turns(turn) }, target).messages[1].tool_calls;
+    const [first, second] = calls(assistant([use('t1'), use('t2')]));
+    expect(first.extra_content).toEqual({ google: { thought_signature: 'nobody' } });
+    expect(second).not.toHaveProperty('extra_content');
+    expect(calls(signed)[0].extra_content).toEqual(extra);
+    expect(calls(signed, chatTarget(quirks, { provider: 'other' }))[0].extra_content).toEqual({
+      google: { thought_signature: 'nobody' },
+    });
+    const without = sent({ messages: turns(signed) }, quirks, { withoutThinking: true }).messages[1].tool_calls;
+    expect(without[0].extra_content).toEqual({ google: { thought_signature: 'nobody' } });
+    expect(calls(assistant([use('t1'), use('t2')]), chatTarget())[0]).not.toHaveProperty('extra_content');
   });
 
   it('gives a call its data back', () => {
