@@ -9,6 +9,15 @@ describe('tool names', () => {
     expect(names.upstream('mcp__srv__do-it')).toBe('mcp__srv__do-it');
   });
 
+  it('begin with a letter, which Moonshot demands and Gemini nearly', () => {
+    const declared = ['_meta', '3d_print', '-x', '__', '日本'];
+    const names = new ToolNames(declared, 64);
+    const mapped = declared.map((name) => names.upstream(name));
+    for (const name of mapped) expect(name).toMatch(/^[A-Za-z][A-Za-z0-9_-]*$/);
+    expect(mapped[1]).toMatch(/^tool_3d_print_/);
+    expect(mapped.map((name) => names.client(name))).toEqual(declared);
+  });
+
   it('keeps names apart that differ only in an illegal character', () => {
     const names = new ToolNames(['a.b', 'a_b', 'a b'], 64);
     const mapped = ['a.b', 'a_b', 'a b'].map((name) => names.upstream(name));
@@ -39,7 +48,7 @@ describe('tool names', () => {
         const again = new ToolNames(declared, max);
         const mapped = declared.map((each) => names.upstream(each));
         expect(new Set(mapped).size).toBe(declared.length);
-        for (const each of mapped) expect(each).toMatch(/^[A-Za-z0-9_-]+$/);
+        for (const each of mapped) expect(each).toMatch(/^[A-Za-z][A-Za-z0-9_-]*$/);
         for (const each of mapped) expect(each.length).toBeLessThanOrEqual(max);
         expect(mapped.map((each) => names.client(each))).toEqual(declared);
         expect(declared.map((each) => again.upstream(each))).toEqual(mapped);

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 
-const LEGAL = /^[A-Za-z0-9_-]+$/;
+const LEGAL = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const HASH_LENGTH = 8;
 
 /**
- * Tool names as an upstream takes them: `[A-Za-z0-9_-]` up to a length, unique, and back again. A legal name stays as it
- * is; any other becomes its readable part with a hash of the whole, so that the mapping is a function of the name and
- * the declared names alone and needs no memory between requests.
+ * Tool names as an upstream takes them: `[A-Za-z0-9_-]` with a letter first and up to a length, unique, and back again.
+ * A legal name stays as it is; any other becomes its readable part with a hash of the whole, so that the mapping is a
+ * function of the name and the declared names alone and needs no memory between requests.
  */
 export class ToolNames {
   readonly #maxLength: number;
@@ -56,7 +56,11 @@ export class ToolNames {
   }
 
   #mapped(name: string): string {
-    const readable = name.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, this.#maxLength - HASH_LENGTH - 1);
+    const legal = name.replace(/[^A-Za-z0-9_-]+/g, '_');
+    const readable = (/^[A-Za-z]/.test(legal) ? legal : `tool_${legal.replace(/^[_-]+/, '')}`).slice(
+      0,
+      this.#maxLength - HASH_LENGTH - 1,
+    );
     for (let round = 0; ; round += 1) {
       const mapped = `${readable}_${hash(round === 0 ? name : `${name}\u0000${round}`)}`;
       if (!this.#client.has(mapped)) return mapped;
