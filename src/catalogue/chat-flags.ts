@@ -1,5 +1,16 @@
 import type { ChatQuirks } from '../core/target.ts';
-import { boolean, choice, type Flags, integer, listOf, map, optionalInteger, optionalText, text } from './flags.ts';
+import {
+  boolean,
+  choice,
+  type Flags,
+  integer,
+  listOf,
+  map,
+  optionalInteger,
+  optionalNumber,
+  optionalText,
+  text,
+} from './flags.ts';
 
 /** Quirks of the Chat Completions dialect. The defaults are what most compatible servers accept. */
 export const CHAT_FLAGS: Flags<ChatQuirks> = {
@@ -99,6 +110,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   sampling: boolean(true, '`temperature` and `top_p` are accepted. Reasoning models of OpenAI refuse them.'),
   maxStopSequences: integer(4, 'Most stop sequences that are accepted.'),
   toolNameMaxLength: integer(64, 'Longest tool name; longer ones are shortened and restored in the answer.'),
+  maxTools: optionalInteger(
+    'Most tools that are accepted: of more, those that the conversation uses and then the first ones go.',
+  ),
   requireToolsWithHistory: boolean(
     false,
     'Tools must be declared while the history holds tool calls: a stand-in is declared when there are none.',
@@ -128,6 +142,7 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     'A forced `tool_choice` is accepted while thinking. Otherwise it is sent as `auto`.',
   ),
   topK: boolean(false, '`top_k` is accepted.'),
+  minTemperature: optionalNumber('Lowest temperature that is accepted; a lower one is raised to it.'),
   minOutputTokens: optionalInteger('Lowest output limit that is accepted; a lower one is raised to it.'),
   toolResultImages: choice(
     ['inline', 'move'],

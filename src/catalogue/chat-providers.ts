@@ -178,6 +178,7 @@ function openaiChat(): PartialQuirks['chat'] & object {
     effortValues: { none: 'none', low: 'none', medium: 'none', high: 'none', xhigh: 'none', max: 'none' },
     thinkingByDefault: true,
     toolIdMaxLength: 40,
+    maxTools: 128,
     schemaDialect: 'openai',
     strictTools: true,
     pdf: true,

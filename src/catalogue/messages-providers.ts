@@ -100,6 +100,7 @@ export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
       messages: { adaptiveThinking: true, enabledThinking: false, minTemperature: 0.01 },
       chat: {
         maxTokensField: 'max_completion_tokens',
+        minTemperature: 0.01,
         reasoningField: 'think-tags',
         reasoningReplay: 'always',
         thinkTags: true,

@@ -124,6 +124,8 @@ export interface ChatQuirks {
   readonly sampling: boolean;
   readonly maxStopSequences: number;
   readonly toolNameMaxLength: number;
+  /** Most tools that a request may have. */
+  readonly maxTools: number | undefined;
   readonly requireToolsWithHistory: boolean;
   /** Calls of the history whose tool is not declared any more: kept, or told as text. */
   readonly undeclaredToolCalls: 'keep' | 'text';
@@ -140,6 +142,8 @@ export interface ChatQuirks {
   /** A forced `tool_choice` is refused while thinking: sent as `auto`. */
   readonly forcedToolWhileThinking: boolean;
   readonly topK: boolean;
+  /** Lowest temperature that is accepted. */
+  readonly minTemperature: number | undefined;
   /** Lowest value of the token limit that is accepted. */
   readonly minOutputTokens: number | undefined;
   /** Images in tool messages: accepted there, or moved to a user message behind the results. */

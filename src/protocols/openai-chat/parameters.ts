@@ -46,9 +46,9 @@ function addTokenLimit(out: ChatParameters, body: RequestHead, target: Target): 
 }
 
 function addSampling(out: ChatParameters, body: RequestHead, target: Target): void {
-  const { sampling: allowed, topK } = target.quirks.chat;
+  const { sampling: allowed, topK, minTemperature } = target.quirks.chat;
   if (!allowed) return;
-  if (typeof body.temperature === 'number') out.temperature = body.temperature;
+  if (typeof body.temperature === 'number') out.temperature = Math.max(body.temperature, minTemperature ?? 0);
   if (typeof body.top_p === 'number') out.top_p = body.top_p;
   if (topK && typeof body.top_k === 'number') out.top_k = body.top_k;
 }

@@ -174,6 +174,8 @@ describe('parameters', () => {
     expect(sent(wish, { topK: true }).top_k).toBe(40);
     expect(sent(wish, { sampling: false, stop: false })).not.toHaveProperty('stop');
     expect(sent(wish, { sampling: false })).not.toHaveProperty('temperature');
+    expect(sent({ temperature: 0 }, { minTemperature: 0.01 }).temperature).toBe(0.01);
+    expect(sent(wish, { minTemperature: 0.01 }).temperature).toBe(0.5);
     expect(sent({ stop_sequences: ['a'] }).stop).toEqual(['a']);
     expect(sent({ stop_sequences: ['a', 'a', 'b', 'a', 'b', 'c'] }).stop).toEqual(['a', 'b', 'c']);
   });

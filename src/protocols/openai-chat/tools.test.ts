@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { encodeText, sent } from '../../../test/support/chat-request.ts';
-import { chatTarget } from '../../../test/support/chat-target.ts';
+import { chatContext, chatTarget, envelopeOf } from '../../../test/support/chat-target.ts';
 import { assistant, result, use, user } from '../../../test/support/chat-turns.ts';
 import { chatFaults } from '../../../test/support/chat-validator.ts';
+import { openaiChat } from './index.ts';
 
 describe('tools', () => {
   const names = (body: ReturnType<typeof sent>): string[] =>
@@ -33,6 +34,24 @@ describe('tools', () => {
     const input_schema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
     const [tool] = sent({ tools: [{ name: 'A', input_schema }] }, { schemaDialect: 'openai', strictTools: true }).tools;
     expect(tool.function).toMatchObject({ strict: true, parameters: { additionalProperties: false } });
+  });
+
+  it('are no more than the provider takes, those in use first, and the rest is told of', () => {
+    const tools = Array.from({ length: 8 }, (_, at) => ({ name: `T${at}` }));
+    const used = [user('q'), assistant([use('t1', 'T6')]), user([result('t1')])];
+    expect(names(sent({ tools }, { maxTools: 8 }))).toHaveLength(8);
+    expect(names(sent({ tools }, { maxTools: 3 }))).toEqual(['T0', 'T1', 'T2']);
+    expect(names(sent({ tools, messages: used }, { maxTools: 3 }))).toEqual(['T0', 'T1', 'T6']);
+    const forced = { tools, messages: used, tool_choice: { type: 'tool', name: 'T7' } } as const;
+    const body = sent(forced, { maxTools: 3 });
+    expect(names(body)).toEqual(['T0', 'T6', 'T7']);
+    expect(body.tool_choice).toEqual({ type: 'function', function: { name: 'T7' } });
+    const { notes } = openaiChat.encode(
+      envelopeOf({ max_tokens: 9, messages: used, tools }),
+      chatTarget({ maxTools: 3 }),
+      chatContext(),
+    );
+    expect(notes).toEqual(['5 tools were left out: the provider takes 3']);
   });
 
   it('leave server tools, blank names and twins out', () => {

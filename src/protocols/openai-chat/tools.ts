@@ -46,8 +46,10 @@ export function offeredTools(
   target: Target,
   note: (text: string) => void,
 ): readonly ChatTool[] {
-  const { requireToolsWithHistory, toolChoice: support } = target.quirks.chat;
-  const tools = functions(head.tools ?? NO_TOOLS, loaded, names, target, note);
+  const { requireToolsWithHistory, toolChoice: support, maxTools } = target.quirks.chat;
+  const all = functions(head.tools ?? NO_TOOLS, loaded, names, target, note);
+  const inUse = (): string[] => [head.tool_choice?.name ?? '', ...loaded.keys()].map((name) => names.upstream(name));
+  const tools = maxTools === undefined || all.length <= maxTools ? all : fewerTools(all, maxTools, inUse(), note);
   // Where "none" cannot be said, no tools say it.
   const isUnsayable = support === 'none' || support === 'auto-only';
   const offered = head.tool_choice?.type === 'none' && isUnsayable ? [] : tools;
@@ -122,6 +124,24 @@ function chatTool(tool: Tool, names: ToolNames, target: Target): ChatTool {
       ...(strict === undefined ? {} : { strict: true }),
     },
   };
+}
+
+/** At most so many tools in their order, those in use before the others. */
+function fewerTools(
+  tools: readonly ChatTool[],
+  most: number,
+  inUse: readonly string[],
+  note: (text: string) => void,
+): ChatTool[] {
+  note(`${tools.length - most} tools were left out: the provider takes ${most}`);
+  const byUse = [...tools].sort((a, b) => useOf(a) - useOf(b));
+  const kept = new Set(byUse.slice(0, most));
+  return tools.filter((tool) => kept.has(tool));
+
+  function useOf(tool: ChatTool): number {
+    const at = inUse.indexOf(tool.function.name);
+    return at === -1 ? inUse.length : at;
+  }
 }
 
 /** A tools list for an upstream that wants one because the history has calls. */
