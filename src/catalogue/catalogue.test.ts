@@ -190,6 +190,23 @@ describe('quirks', () => {
     expect([words('gpt-5.2'), words('gpt-5.6-sol')]).toEqual(['high', 'none']);
     expect(modelQuirksOf(openai, 'toString')).toBeUndefined();
   });
+
+  it('of OpenAI follow the generation of the model, under every name that it has', () => {
+    const chat = (provider: string, model: string) => {
+      const entry = findProvider(provider)!;
+      return mergeQuirks(DEFAULT_QUIRKS, entry.quirks, modelQuirksOf(entry, model)).chat;
+    };
+    for (const model of ['o1', 'o3', 'o3-mini-2025-01-31', 'o4-mini', 'o4-mini-2025-04-16']) {
+      const { effortValues, parallelToolCalls, sampling } = chat('openai', model);
+      expect(Object.values(effortValues).filter((word) => !['low', 'medium', 'high'].includes(word))).toEqual([]);
+      expect([effortValues.none, parallelToolCalls, sampling]).toEqual(['low', false, false]);
+    }
+    expect(chat('openai', 'gpt-5-2025-08-07').effortValues.none).toBe('minimal');
+    expect(chat('openai', 'gpt-5.1-2025-11-13').effortValues.none).toBe('none');
+    expect(chat('openai', 'gpt-5.2-chat-latest').thinkingParam).toBe('none');
+    expect(chat('openai', 'gpt-4o-2024-11-20')).toMatchObject({ thinkingParam: 'none', sampling: true });
+    expect([chat('openai', 'gpt-5').pdf, chat('azure-openai', 'gpt-5').pdf]).toEqual([true, false]);
+  });
 });
 
 describe('model data', () => {

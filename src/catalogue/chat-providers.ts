@@ -66,7 +66,8 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
     needsBaseUrl: true,
     // Models are deployments, which the user names.
     models: {},
-    quirks: { chat: openaiChat() },
+    // Files are taken in its Responses API only.
+    quirks: { chat: { ...openaiChat(), pdf: false } },
     modelQuirks: openaiModels(),
     docs: 'https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle',
   },
@@ -189,22 +190,39 @@ function openaiChat(): PartialQuirks['chat'] & object {
   };
 }
 
-/** Models before GPT-5.4 think beside tools. */
+/** Models before GPT-5.4 think beside tools. Each goes by its name and by those of its snapshots. */
 function openaiModels(): Readonly<Record<string, PartialQuirks>> {
   const words = { low: 'low', medium: 'medium', high: 'high', max: 'high' } as const;
   const five: PartialQuirks = { chat: { effortValues: { none: 'minimal', ...words, xhigh: 'high' } } };
   const fiveOne: PartialQuirks = { chat: { effortValues: { none: 'none', ...words, xhigh: 'high' } } };
   const fiveTwo: PartialQuirks = { chat: { effortValues: { none: 'none', ...words, xhigh: 'xhigh', max: 'xhigh' } } };
+  // Those of ChatGPT know one effort, or none.
+  const ofChat: PartialQuirks = { chat: { thinkingParam: 'none' } };
+  const o: PartialQuirks = {
+    chat: { effortValues: { none: 'low', ...words, xhigh: 'high' }, parallelToolCalls: false },
+  };
   const older: PartialQuirks = { chat: { thinkingParam: 'none', sampling: true, stop: true } };
   return {
-    'gpt-5': five,
-    'gpt-5-mini': five,
-    'gpt-5-nano': five,
-    'gpt-5.1': fiveOne,
-    'gpt-5.2': fiveTwo,
-    'gpt-4.1': older,
-    'gpt-4.1-mini': older,
-    'gpt-4o': older,
-    'gpt-4o-mini': older,
+    ...each(five, 'gpt-5', '2025-08-07'),
+    ...each(five, 'gpt-5-mini', '2025-08-07'),
+    ...each(five, 'gpt-5-nano', '2025-08-07'),
+    ...each(fiveOne, 'gpt-5.1', '2025-11-13'),
+    ...each(fiveTwo, 'gpt-5.2', '2025-12-11'),
+    ...each(ofChat, 'gpt-5.1-chat-latest'),
+    ...each(ofChat, 'gpt-5.2-chat-latest'),
+    ...each(o, 'o1', '2024-12-17'),
+    ...each(o, 'o3', '2025-04-16'),
+    ...each(o, 'o3-mini', '2025-01-31'),
+    ...each(o, 'o4-mini', '2025-04-16'),
+    ...each(older, 'gpt-4.1', '2025-04-14'),
+    ...each(older, 'gpt-4.1-mini', '2025-04-14'),
+    ...each(older, 'gpt-4.1-nano', '2025-04-14'),
+    ...each(older, 'gpt-4o', '2024-05-13', '2024-08-06', '2024-11-20'),
+    ...each(older, 'gpt-4o-mini', '2024-07-18'),
+    ...each(older, 'gpt-4-turbo', '2024-04-09'),
   };
+}
+
+function each(quirks: PartialQuirks, model: string, ...snapshots: readonly string[]): Record<string, PartialQuirks> {
+  return Object.fromEntries([model, ...snapshots.map((date) => `${model}-${date}`)].map((name) => [name, quirks]));
 }
