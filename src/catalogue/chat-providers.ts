@@ -8,6 +8,9 @@ const REASONING_EFFORT_OF_MISTRAL: PartialQuirks = {
   },
 };
 
+/** Refuses to be told not to think, and JSON mode while it does. */
+const QWEN_ALWAYS_THINKING: PartialQuirks = { chat: { thinkingParam: 'none', structuredOutputs: 'none' } };
+
 /** Checks no signatures. */
 const GEMINI_2: PartialQuirks = { chat: { unsignedCalls: undefined } };
 
@@ -44,6 +47,12 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
         textToolCalls: ['hermes', 'qwen-xml'],
         topK: true,
       },
+    },
+    modelQuirks: {
+      'qwen3-235b-a22b-thinking-2507': QWEN_ALWAYS_THINKING,
+      'qwen3-30b-a3b-thinking-2507': QWEN_ALWAYS_THINKING,
+      'qwen3-next-80b-a3b-thinking': QWEN_ALWAYS_THINKING,
+      'qwq-plus': QWEN_ALWAYS_THINKING,
     },
     docs: 'https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope',
   },

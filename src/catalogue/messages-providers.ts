@@ -9,6 +9,12 @@ const NO_REASONING_KEPT = '(reasoning not kept)';
 const LOW_HIGH_MAX = { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } as const;
 
 const KIMI_K2: PartialQuirks = { messages: { adaptiveThinking: false, effort: 'no' } };
+/** Always thinks, with a switch that cannot be put to off. */
+const KIMI_K2_ALWAYS_THINKING: PartialQuirks = { ...KIMI_K2, chat: { thinkingParam: 'none' } };
+/** Always thinks, and most where nobody asks for less. */
+const KIMI_K3: PartialQuirks = {
+  chat: { thinkingParam: 'reasoning_effort', effortValues: { none: 'low', ...LOW_HIGH_MAX } },
+};
 const MINIMAX_M2: PartialQuirks = { messages: { adaptiveThinking: false, enabledThinking: true } };
 /** Always thinks: an effort can be asked for, an end cannot. */
 const GLM_ALWAYS_THINKING: PartialQuirks = {
@@ -218,14 +224,13 @@ export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
       },
     },
     modelQuirks: {
-      'kimi-k3': {
-        chat: {
-          thinkingParam: 'reasoning_effort',
-          effortValues: { none: 'low', ...LOW_HIGH_MAX },
-          thinkingByDefault: false,
-        },
-      },
-      'kimi-k2.7-code': { ...KIMI_K2, chat: { thinkingParam: 'none' } },
+      'kimi-k3': KIMI_K3,
+      'kimi-k3.1-pro': KIMI_K3,
+      'kimi-k3.1-pro-highspeed': KIMI_K3,
+      'kimi-k2.7-code': KIMI_K2_ALWAYS_THINKING,
+      'kimi-k2.7-code-highspeed': KIMI_K2_ALWAYS_THINKING,
+      'kimi-k2-thinking': KIMI_K2_ALWAYS_THINKING,
+      'kimi-k2-thinking-turbo': KIMI_K2_ALWAYS_THINKING,
       'kimi-k2.6': KIMI_K2,
       'kimi-k2.5': KIMI_K2,
     },

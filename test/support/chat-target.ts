@@ -1,3 +1,6 @@
+import { modelData } from '../../src/catalogue/models.ts';
+import { modelQuirksOf } from '../../src/catalogue/provider.ts';
+import { findProvider } from '../../src/catalogue/providers.ts';
 import { DEFAULT_QUIRKS, mergeQuirks, type PartialQuirks } from '../../src/catalogue/quirks.ts';
 import { idMinter } from '../../src/core/ids.ts';
 import { skimObject } from '../../src/core/json-skim.ts';
@@ -70,4 +73,19 @@ export function chatContext(options: Partial<ProtocolContext> = {}): ProtocolCon
     cacheKey: 'session-1',
     ...options,
   };
+}
+
+/** A Chat Completions target as the catalogue makes it of a provider and one of its models. */
+export function catalogueTarget(provider: string, model: string): Target {
+  const entry = findProvider(provider);
+  if (entry === undefined) throw new Error(`no such provider: ${provider}`);
+  return chatTarget(
+    {},
+    {
+      provider,
+      model,
+      data: modelData(provider, model),
+      quirks: mergeQuirks(DEFAULT_QUIRKS, entry.quirks, modelQuirksOf(entry, model)),
+    },
+  );
 }

@@ -63,11 +63,15 @@ export function thinkingParameters(wish: ThinkingWish, target: Target, streaming
   }
 }
 
-/** The request makes the model think, as far as can be known. */
+/** The request makes the model think, as far as can be known: some cannot be told to stop, or only to think little. */
 export function isThinking(wish: ThinkingWish, target: Target, streaming: boolean): boolean {
   if (target.data.thinking === false) return false;
   const mode = effectiveMode(wish, target, streaming);
-  return mode === 'on' || (mode === 'absent' && target.quirks.chat.thinkingByDefault);
+  if (mode === 'on') return true;
+  const { thinkingByDefault, thinkingParam, effortValues } = target.quirks.chat;
+  if (!thinkingByDefault || mode === 'absent') return thinkingByDefault;
+  if (thinkingParam === 'reasoning_effort') return effortValues.none !== undefined && effortValues.none !== 'none';
+  return thinkingParam === 'none';
 }
 
 function effectiveMode(wish: ThinkingWish, target: Target, streaming: boolean): ThinkingWish['mode'] {
