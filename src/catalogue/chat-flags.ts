@@ -52,7 +52,7 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   ),
   effortValues: map(
     { low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
-    "The provider's word for each of the client's efforts; one without a word takes that of the nearest. Empty: none is sent.",
+    "The provider's word for each of the client's efforts; one without a word takes that of the nearest. Empty: none is sent. `none`: the word for no thinking, or for the least where the models cannot do without.",
   ),
   toolIdPattern: text(
     '^[a-zA-Z0-9_-]+$',
@@ -88,6 +88,10 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     ['json_schema', 'json_object', 'none'],
     'none',
     'Strongest `response_format` that is accepted. Below `json_schema` the schema is also put into words.',
+  ),
+  formatWhileThinking: boolean(
+    true,
+    '`response_format` is accepted while thinking. Otherwise the schema is put into words alone.',
   ),
   prefill: choice(
     ['none', 'plain', 'prefix', 'partial'],

@@ -9,7 +9,7 @@ const REASONING_EFFORT_OF_MISTRAL: PartialQuirks = {
 };
 
 /** Refuses to be told not to think, and JSON mode while it does. */
-const QWEN_ALWAYS_THINKING: PartialQuirks = { chat: { thinkingParam: 'none', structuredOutputs: 'none' } };
+const QWEN_ALWAYS_THINKING: PartialQuirks = { chat: { thinkingParam: 'none' } };
 
 /** Checks no signatures. */
 const GEMINI_2: PartialQuirks = { chat: { unsignedCalls: undefined } };
@@ -42,6 +42,7 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
         thinkingNeedsStream: true,
         forcedToolWhileThinking: false,
         structuredOutputs: 'json_object',
+        formatWhileThinking: false,
         cacheControl: true,
         emptyAssistantContent: 'empty-string',
         textToolCalls: ['hermes', 'qwen-xml'],
@@ -217,6 +218,7 @@ function openaiModels(): Readonly<Record<string, PartialQuirks>> {
     ...each(five, 'gpt-5-nano', '2025-08-07'),
     ...each(fiveOne, 'gpt-5.1', '2025-11-13'),
     ...each(fiveTwo, 'gpt-5.2', '2025-12-11'),
+    ...each(ofChat, 'gpt-5-chat-latest'),
     ...each(ofChat, 'gpt-5.1-chat-latest'),
     ...each(ofChat, 'gpt-5.2-chat-latest'),
     ...each(o, 'o1', '2024-12-17'),

@@ -1,4 +1,30 @@
 import { type CatalogueEntry, remote } from './provider.ts';
+import type { PartialQuirks } from './quirks.ts';
+
+/** "Reasoning is mandatory for this endpoint and cannot be disabled." */
+const OPENROUTER_ALWAYS_REASONING = [
+  'deepseek/deepseek-r1',
+  'deepseek/deepseek-r1-0528',
+  'google/gemini-2.5-pro',
+  'google/gemini-3-pro-preview',
+  'google/gemini-3.1-pro-preview',
+  'google/gemini-3.7-flash',
+  'minimax/minimax-m2',
+  'minimax/minimax-m2.1',
+  'minimax/minimax-m2.5',
+  'minimax/minimax-m2.7',
+  'moonshotai/kimi-k2-thinking',
+  'moonshotai/kimi-k2.7-code',
+  'moonshotai/kimi-k3',
+  'openai/gpt-5',
+  'openai/gpt-5-mini',
+  'openai/gpt-5-nano',
+  'stepfun/step-3.5-flash',
+  'stepfun/step-3.5-flash:free',
+];
+const LITTLE_REASONING: PartialQuirks = {
+  chat: { effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' } },
+};
 
 /** Companies that serve other people's models. */
 export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
@@ -36,6 +62,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         topK: true,
       },
     },
+    modelQuirks: Object.fromEntries(OPENROUTER_ALWAYS_REASONING.map((model) => [model, LITTLE_REASONING])),
     docs: 'https://openrouter.ai/docs/guides/guides/claude-code-integration',
   },
   {

@@ -114,6 +114,8 @@ export interface ChatQuirks {
    * (it stands in the model's template); or pairs anywhere. */
   readonly thinkTagStyle: 'start' | 'implicit' | 'interleaved';
   readonly structuredOutputs: 'json_schema' | 'json_object' | 'none';
+  /** `response_format` is accepted while thinking. */
+  readonly formatWhileThinking: boolean;
   readonly prefill: 'none' | 'plain' | 'prefix' | 'partial';
   readonly alternateRoles: boolean;
   readonly assistantBetweenToolAndUser: boolean;

@@ -2,7 +2,7 @@ import type { Target } from '../../core/target.ts';
 import { jsonText } from '../json-text.ts';
 import { outputSchema } from '../tool-schema.ts';
 import type { RequestHead } from './request-parts.ts';
-import { thinkingParameters, thinkingWish } from './thinking.ts';
+import { isThinking, thinkingParameters, thinkingWish } from './thinking.ts';
 import { type ChatParameters, isRecord } from './types.ts';
 
 export interface ParameterInput {
@@ -26,8 +26,9 @@ export function chatParameters(input: ParameterInput): ChatParameters {
   addTokenLimit(out, body, target);
   addSampling(out, body, target);
   addStops(out, input);
-  Object.assign(out, thinkingParameters(thinkingWish(body), target, stream));
-  addResponseFormat(out, body, target);
+  const wish = thinkingWish(body);
+  Object.assign(out, thinkingParameters(wish, target, stream));
+  if (quirks.formatWhileThinking || !isThinking(wish, target, stream)) addResponseFormat(out, body, target);
   const cacheKey = quirks.promptCacheKey ? input.context.cacheKey : '';
   if (cacheKey !== '') out.prompt_cache_key = cacheKey;
   return out;
@@ -88,7 +89,8 @@ function addResponseFormat(out: ChatParameters, body: RequestHead, target: Targe
 export function formatInstruction(body: RequestHead, target: Target): string | undefined {
   const format = wantedFormat(body);
   if (format === undefined) return undefined;
-  if (target.quirks.chat.structuredOutputs === 'json_schema' && outputSchema(format.schema)) return undefined;
+  const { structuredOutputs, formatWhileThinking } = target.quirks.chat;
+  if (formatWhileThinking && structuredOutputs === 'json_schema' && outputSchema(format.schema)) return undefined;
   const kind = isOfObject(format.schema) ? 'object' : 'value';
   return `Answer with one JSON ${kind} and nothing else. It must match this JSON schema:\n${jsonText(format.schema ?? {})}`;
 }

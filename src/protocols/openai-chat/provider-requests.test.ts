@@ -43,3 +43,32 @@ describe('models that always think', () => {
     expect(ask('kimi', 'kimi-k2.6', { tools, tool_choice, ...OFF }).tool_choice).toEqual(named);
   });
 });
+
+describe('the format of an answer', () => {
+  const format = { type: 'json_schema', schema: { type: 'object', properties: { a: { type: 'string' } } } };
+  const formatted = (wish: object) => ({ ...wish, stream: true, output_config: { effort: 'high', format } }) as const;
+
+  it('is told in words alone while Qwen thinks, which refuses its JSON mode then', () => {
+    const thinking = ask('qwen', 'qwen3.8-max', formatted({ thinking: { type: 'adaptive' } }));
+    expect(thinking).toMatchObject({ enable_thinking: true });
+    expect(thinking).not.toHaveProperty('response_format');
+    expect(JSON.stringify(thinking.messages)).toContain('It must match this JSON schema');
+    const still = ask('qwen', 'qwen3.8-max', formatted(OFF));
+    expect(still).toMatchObject({ enable_thinking: false, response_format: { type: 'json_object' } });
+  });
+});
+
+describe('OpenRouter', () => {
+  it.each(['minimax/minimax-m2.5', 'google/gemini-3.7-flash', 'openai/gpt-5', 'deepseek/deepseek-r1'])(
+    'is asked for little reasoning of %s, whose endpoints refuse to have none',
+    (model) => {
+      expect(ask('openrouter', model, OFF).reasoning).toEqual({ effort: 'low' });
+      expect(ask('openrouter', model, ON).reasoning).toEqual({ effort: 'high' });
+      expect(ask('openrouter', model)).not.toHaveProperty('reasoning');
+    },
+  );
+
+  it('is asked for no reasoning of every other model', () => {
+    expect(ask('openrouter', 'deepseek/deepseek-v4.1-flash', OFF).reasoning).toEqual({ enabled: false });
+  });
+});

@@ -40,7 +40,7 @@ export function thinkingParameters(wish: ThinkingWish, target: Target, streaming
     case 'reasoning_effort':
       return effort === undefined ? {} : { reasoning_effort: effort };
     case 'reasoning':
-      if (mode === 'off') return { reasoning: { enabled: false } };
+      if (mode === 'off') return { reasoning: effort === undefined ? { enabled: false } : { effort } };
       if (effort !== undefined) return { reasoning: { effort } };
       if (wish.budget !== undefined) return { reasoning: { max_tokens: wish.budget } };
       return isOn ? { reasoning: { enabled: true } } : {};
