@@ -40,7 +40,7 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     'When reasoning is sent back: never, on turns with tool calls, or on every turn.',
   ),
   reasoningPlaceholder: optionalText(
-    'Text sent as the reasoning of a turn with tool calls that has none, where the server refuses such turns.',
+    'Text sent as the reasoning of a turn that should have some by `reasoning_replay` and has none, where the server refuses such turns.',
   ),
   unsignedCalls: optionalText(
     'Text sent as the thought signature of a turn with tool calls that has none, where the server refuses such turns: those of another model.',

@@ -2,7 +2,7 @@ import { CLAUDE_MODEL_QUIRKS } from './claude.ts';
 import { type CatalogueEntry, remote } from './provider.ts';
 import type { PartialQuirks } from './quirks.ts';
 
-/** Stands where a server refuses a turn with tool calls that has no reasoning, and none was kept. */
+/** Stands where a server refuses a turn that has no reasoning, and none was kept. */
 const NO_REASONING_KEPT = '(reasoning not kept)';
 
 /** Three efforts instead of the client's five. */
@@ -16,12 +16,11 @@ const KIMI_K3: PartialQuirks = {
   chat: { thinkingParam: 'reasoning_effort', effortValues: { none: 'low', ...LOW_HIGH_MAX } },
 };
 const MINIMAX_M2: PartialQuirks = { messages: { adaptiveThinking: false, enabledThinking: true } };
-/** Always thinks: an effort can be asked for, an end cannot. */
+/** Always thinks, and most where nobody asks for less. */
 const GLM_ALWAYS_THINKING: PartialQuirks = {
   chat: {
     thinkingParam: 'reasoning_effort',
     effortValues: { none: 'low', ...LOW_HIGH_MAX },
-    thinkingByDefault: false,
     keepThinking: false,
   },
 };
@@ -71,7 +70,8 @@ export const MESSAGES_PROVIDERS: readonly CatalogueEntry[] = [
       },
       chat: {
         reasoningField: 'reasoning_content',
-        reasoningReplay: 'tool-turns',
+        // Beside tools, a turn without calls that has none is refused too.
+        reasoningReplay: 'always',
         reasoningPlaceholder: NO_REASONING_KEPT,
         thinkingParam: 'thinking',
         effortValues: LOW_HIGH_MAX,

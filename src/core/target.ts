@@ -81,7 +81,7 @@ export interface ChatQuirks {
   readonly reasoningField: 'none' | 'reasoning_content' | 'reasoning' | 'reasoning_details' | 'think-tags';
   /** When reasoning is sent back: never, on turns with tool calls, or always. */
   readonly reasoningReplay: 'never' | 'tool-turns' | 'always';
-  /** A turn with tool calls without reasoning gets this placeholder. */
+  /** A turn without reasoning, of those that are sent back with it, gets this placeholder. */
   readonly reasoningPlaceholder: string | undefined;
   /** The thought signature of a turn with tool calls that has none. */
   readonly unsignedCalls: string | undefined;

@@ -60,8 +60,7 @@ function reasoningFor(blocks: readonly Block[], hasCalls: boolean, rules: Assist
   const { reasoningPlaceholder: placeholder } = quirks;
   if (quirks.reasoningField === 'none' || quirks.reasoningReplay === 'never') return undefined;
   if (quirks.reasoningReplay === 'tool-turns' && !hasCalls) return undefined;
-  if (blocks.length === 0)
-    return hasCalls && placeholder !== undefined ? { text: placeholder, details: [] } : undefined;
+  if (blocks.length === 0) return placeholder === undefined ? undefined : { text: placeholder, details: [] };
   const thinking = rules.withoutThinking ? [] : blocks.filter(isThinking);
   const text = thinking
     .map((block) => String(block.thinking))
@@ -72,7 +71,7 @@ function reasoningFor(blocks: readonly Block[], hasCalls: boolean, rules: Assist
       ? thinking.flatMap((block) => openReplay(block.signature, rules.provider)?.details ?? [])
       : [];
   if (text !== '' || details.length > 0) return { text, details };
-  return hasCalls && placeholder !== undefined ? { text: placeholder, details } : undefined;
+  return placeholder === undefined ? undefined : { text: placeholder, details };
 }
 
 function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: string): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sent } from '../../../test/support/chat-request.ts';
 import { catalogueTarget } from '../../../test/support/chat-target.ts';
+import { assistant, image, result, text, thinking, use, user } from '../../../test/support/chat-turns.ts';
 import type { MessagesRequest } from '../../core/messages.ts';
 
 const ask = (provider: string, model: string, request: Partial<MessagesRequest> = {}) =>
@@ -25,9 +26,14 @@ describe('models that always think', () => {
   });
 
   it('are asked for the least where they know efforts, also where nothing was asked', () => {
-    for (const model of ['kimi-k3', 'kimi-k3.1-pro', 'kimi-k3.1-pro-highspeed']) {
-      for (const request of [{}, OFF]) expect(ask('kimi', model, request).reasoning_effort).toBe('low');
-      expect(ask('kimi', model, ON).reasoning_effort).toBe('high');
+    for (const [provider, model] of [
+      ['kimi', 'kimi-k3'],
+      ['kimi', 'kimi-k3.1-pro'],
+      ['kimi', 'kimi-k3.1-pro-highspeed'],
+      ['glm', 'glm-5.3'],
+    ] as const) {
+      for (const request of [{}, OFF]) expect(ask(provider, model, request).reasoning_effort).toBe('low');
+      expect(ask(provider, model, ON).reasoning_effort).toBe('high');
     }
   });
 
@@ -55,6 +61,46 @@ describe('the format of an answer', () => {
     expect(JSON.stringify(thinking.messages)).toContain('It must match this JSON schema');
     const still = ask('qwen', 'qwen3.8-max', formatted(OFF));
     expect(still).toMatchObject({ enable_thinking: false, response_format: { type: 'json_object' } });
+  });
+});
+
+describe('DeepSeek', () => {
+  it('gets reasoning with every turn, those without calls too: beside tools it refuses what has none', () => {
+    const { messages } = ask('deepseek', 'deepseek-v4-pro', {
+      tools: [{ name: 'Read' }],
+      messages: [
+        user('q'),
+        assistant([thinking('plan'), use('t1')]),
+        user([result('t1')]),
+        assistant([text('done')]),
+        user('and now'),
+        assistant([thinking('more'), text('that')]),
+        user('go on'),
+      ],
+    });
+    const told = messages.filter(({ role }: { role: string }) => role === 'assistant');
+    expect(told.map((message: { reasoning_content?: string }) => message.reasoning_content)).toEqual([
+      'plan',
+      '(reasoning not kept)',
+      'more',
+    ]);
+  });
+
+  it('is not Kimi, which wants it on turns with calls alone', () => {
+    const { messages } = ask('kimi', 'kimi-k2.6', { messages: [user('q'), assistant([text('a')]), user('b')] });
+    expect(messages[1]).toEqual({ role: 'assistant', content: 'a' });
+  });
+});
+
+describe('a model without eyes', () => {
+  it.each([
+    ['kimi', 'kimi-k2-thinking'],
+    ['openai', 'o3-mini'],
+    ['minimax', 'MiniMax-M2.7'],
+  ])('gets no picture: %s:%s', (provider, model) => {
+    const { messages } = ask(provider, model, { messages: [user([image(), text('what is it')])] });
+    expect(JSON.stringify(messages)).not.toContain('image_url');
+    expect(JSON.stringify(messages)).toContain('image omitted');
   });
 });
 
