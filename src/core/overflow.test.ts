@@ -167,10 +167,20 @@ describe('an overflow', () => {
       'Request prompt exceeds the KV memory budget',
       'the input length is too long',
       'tokens_too_long the max input tokens is reached',
+      'The total message token length exceed model limit',
     ]) {
       expect(recogniseFailure(400, text).class).toBe('context_overflow');
       expect(canonicalOverflow(text, known).message).toBe(`prompt is too long: ${text}`);
     }
+  });
+
+  it('of a sum without its parts is one of the answer where the input alone fits', () => {
+    const text = 'max_total_tokens (172191) must be less than or equal to max_seq_len (131072)';
+    expect(recogniseFailure(400, text).class).toBe('context_overflow');
+    const told = (output: number) => canonicalOverflow(text, { tokens: 99_000, window: undefined, output }).message;
+    expect(told(64_000)).toContain('exceed context limit: 108191 + 64000 > 131072,');
+    expect(told(32_000)).toBe('prompt is too long: 172191 tokens > 131072 maximum');
+    expect(told(0)).toBe('prompt is too long: 172191 tokens > 131072 maximum');
   });
 
   it.each([

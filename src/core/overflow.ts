@@ -8,9 +8,11 @@ export interface OverflowNumbers {
   readonly output: number | undefined;
   /** Tokens by which `actual` is beyond a limit that was not told. */
   readonly over?: number;
+  /** `actual` holds what was asked for, which the text does not tell apart. */
+  readonly isTotal?: true;
 }
 
-type Name = 'actual' | 'limit' | 'input' | 'output' | 'over';
+type Name = 'actual' | 'limit' | 'input' | 'output' | 'over' | 'total';
 
 const N = '([\\d,]+)(?:\\.0)?';
 
@@ -48,6 +50,7 @@ const OVERFLOW_NUMBERS: readonly (readonly [RegExp, readonly Name[]])[] = [
   ],
   [words(`must be <= *${N}\\. *Given: *${N} \`inputs\` tokens and ${N}`), ['limit', 'input', 'output']],
   [words(`max_(?:completion_)?tokens *= *${N} cannot be greater than max_model_len *= *${N}`), ['output', 'limit']],
+  [words(`max_total_tokens \\(${N}\\) must be less than or equal to max_seq_len \\(${N}\\)`), ['total', 'limit']],
   // The limit first, then what was sent.
   [
     words(
@@ -102,21 +105,34 @@ export function overflowNumbers(text: string, window: number | undefined): Overf
     const limit = found.limit ?? window;
     const sum = found.input === undefined ? undefined : found.input + (found.output ?? 0);
     const beyond = found.over === undefined || limit === undefined ? undefined : limit + found.over;
-    const actual = found.actual ?? sum ?? beyond;
-    return { actual, limit, output: found.output, ...(found.over === undefined ? {} : { over: found.over }) };
+    const actual = found.actual ?? found.total ?? sum ?? beyond;
+    return {
+      actual,
+      limit,
+      output: found.output,
+      ...(found.over === undefined ? {} : { over: found.over }),
+      ...(found.total === undefined ? {} : { isTotal: true }),
+    };
   }
   return { actual: undefined, limit: window, output: undefined };
 }
 
 /**
  * The wording on which the client acts: it compacts on the first, and lowers `max_tokens` on the second. `tokens` is the
- * local estimate of the input, `window` the model's known window; they stand in for numbers that the text leaves out.
+ * local estimate of the input, `window` the model's known window, `output` the `max_tokens` of the request; they stand
+ * in for numbers that the text leaves out.
  */
 export function canonicalOverflow(
   text: string,
-  known: { readonly tokens: number; readonly window: number | undefined },
+  known: { readonly tokens: number; readonly window: number | undefined; readonly output?: number },
 ): { readonly class: 'context_overflow' | 'output_overflow'; readonly message: string } {
-  const { actual, limit, output, over } = overflowNumbers(text, known.window);
+  const {
+    actual,
+    limit,
+    over,
+    isTotal,
+    output = isTotal ? known.output : undefined,
+  } = overflowNumbers(text, known.window);
   if (limit !== undefined && output !== undefined) {
     const input = actual === undefined ? known.tokens : actual - output;
     if (input < limit && input + output > limit) {

@@ -69,9 +69,10 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
     case 'context_overflow':
     case 'output_overflow': {
       const tokens = Math.ceil(env.raw.length / 4);
-      const smaller = smallerOutput(text, { tokens, output: maxTokensOf(env) });
+      const output = maxTokensOf(env);
+      const smaller = smallerOutput(text, { tokens, output });
       if (smaller !== undefined) return told(400, 'invalid_request_error', smaller);
-      const overflow = canonicalOverflow(text, { tokens, window: target.data.contextWindow });
+      const overflow = canonicalOverflow(text, { tokens, window: target.data.contextWindow, output });
       return { ...overflow, status: 400, type: 'invalid_request_error' };
     }
     case 'credential':
