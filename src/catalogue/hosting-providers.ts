@@ -1,5 +1,5 @@
 import { type CatalogueEntry, remote } from './provider.ts';
-import type { PartialQuirks } from './quirks.ts';
+import { NO_REASONING_KEPT, type PartialQuirks } from './quirks.ts';
 
 /** "Reasoning is mandatory for this endpoint and cannot be disabled." */
 const OPENROUTER_ALWAYS_REASONING = [
@@ -24,6 +24,11 @@ const OPENROUTER_ALWAYS_REASONING = [
 ];
 const LITTLE_REASONING: PartialQuirks = {
   chat: { effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' } },
+};
+
+/** The details do not reach DeepSeek, which refuses turns without its own field. */
+const DEEPSEEK_REASONING: PartialQuirks = {
+  chat: { reasoningField: 'reasoning_content', reasoningPlaceholder: NO_REASONING_KEPT },
 };
 
 /** Companies that serve other people's models. */
@@ -62,7 +67,12 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         topK: true,
       },
     },
-    modelQuirks: Object.fromEntries(OPENROUTER_ALWAYS_REASONING.map((model) => [model, LITTLE_REASONING])),
+    modelQuirks: {
+      ...Object.fromEntries(OPENROUTER_ALWAYS_REASONING.map((model) => [model, LITTLE_REASONING])),
+      'deepseek/deepseek-v4-pro': DEEPSEEK_REASONING,
+      'deepseek/deepseek-v4-flash': DEEPSEEK_REASONING,
+      'deepseek/deepseek-v4.1-flash': DEEPSEEK_REASONING,
+    },
     docs: 'https://openrouter.ai/docs/guides/guides/claude-code-integration',
   },
   {

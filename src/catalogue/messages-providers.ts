@@ -1,9 +1,6 @@
 import { CLAUDE_MODEL_QUIRKS } from './claude.ts';
 import { type CatalogueEntry, remote } from './provider.ts';
-import type { PartialQuirks } from './quirks.ts';
-
-/** Stands where a server refuses a turn that has no reasoning, and none was kept. */
-const NO_REASONING_KEPT = '(reasoning not kept)';
+import { NO_REASONING_KEPT, type PartialQuirks } from './quirks.ts';
 
 /** Three efforts instead of the client's five. */
 const LOW_HIGH_MAX = { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } as const;

@@ -9,6 +9,9 @@ export interface PartialQuirks extends Partial<Omit<Quirks, 'messages' | 'chat'>
   readonly chat?: Partial<ChatQuirks>;
 }
 
+/** Stands where a server refuses a turn that has no reasoning, and none was kept. */
+export const NO_REASONING_KEPT = '(reasoning not kept)';
+
 const GENERAL_FLAGS: Flags<Omit<Quirks, 'messages' | 'chat'>> = {
   anthropicGenuine: boolean(
     false,

@@ -86,6 +86,15 @@ describe('DeepSeek', () => {
     ]);
   });
 
+  it('gets it in its own words through OpenRouter too', () => {
+    for (const model of ['deepseek/deepseek-v4-pro', 'deepseek/deepseek-v4-flash', 'deepseek/deepseek-v4.1-flash']) {
+      const turns = [user('q'), assistant([thinking('plan'), use('t1')]), user([result('t1')]), assistant('done')];
+      const { messages } = ask('openrouter', model, { messages: [...turns, user('go on')] });
+      expect(messages[1]).toMatchObject({ reasoning_content: 'plan' });
+      expect(messages[3]).toMatchObject({ content: 'done', reasoning_content: '(reasoning not kept)' });
+    }
+  });
+
   it('is not Kimi, which wants it on turns with calls alone', () => {
     const { messages } = ask('kimi', 'kimi-k2.6', { messages: [user('q'), assistant([text('a')]), user('b')] });
     expect(messages[1]).toEqual({ role: 'assistant', content: 'a' });
