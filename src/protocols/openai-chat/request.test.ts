@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { encodeText, sent } from '../../../test/support/chat-request.ts';
-import { chatTarget } from '../../../test/support/chat-target.ts';
+import { chatContext, chatTarget, envelopeOf } from '../../../test/support/chat-target.ts';
 import { assistant, result, text, use, user } from '../../../test/support/chat-turns.ts';
 import { chatFaults } from '../../../test/support/chat-validator.ts';
 import type { Block, Message } from '../../core/messages.ts';
-import { chatPath } from './request.ts';
+import { chatPath, encodeRequest } from './request.ts';
 
 describe('the system prompt', () => {
   it.each([
@@ -267,5 +267,19 @@ describe('bad requests', () => {
   ])('%j is refused with the path of the fault', (request, message) => {
     expect(() => encodeText(request as never, chatTarget())).toThrow(message);
     expect(() => encodeText(request as never, chatTarget())).toThrow(expect.objectContaining({ status: 400 }));
+  });
+});
+
+describe('the headers', () => {
+  const headersOf = (...headers: string[]) => {
+    const env = envelopeOf({ max_tokens: 9, messages: [user('q')] });
+    return encodeRequest({ ...env, headers }, chatTarget(), chatContext()).headers;
+  };
+  const FORM = ['content-type', 'application/json', 'accept', 'application/json'];
+
+  it('say which client asks, which plans for coding agents demand, and nothing else of it', () => {
+    const client = ['X-Api-Key', 'k', 'User-Agent', 'claude-cli/2.1.0 (external, cli)', 'x-stainless-os', 'Linux'];
+    expect(headersOf(...client)).toEqual([...FORM, 'user-agent', 'claude-cli/2.1.0 (external, cli)']);
+    expect(headersOf('X-Api-Key', 'k')).toEqual(FORM);
   });
 });

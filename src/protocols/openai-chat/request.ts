@@ -36,13 +36,22 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
   }
   const encoded: EncodedRequest = {
     path: chatPath(target.endpoint.baseUrl),
-    headers: ['content-type', 'application/json', 'accept', env.stream ? 'text/event-stream' : 'application/json'],
+    headers: requestHeaders(env),
     body: [Buffer.from(jsonText(parameters).slice(0, -1), 'utf8'), toolsField(tools), ...messages, REQUEST_END],
   };
   return notes === undefined ? encoded : { ...encoded, notes: [...notes] };
 }
 
 const REQUEST_END = Buffer.from(']}');
+
+/** Of the client's own headers the one that names it: plans for coding agents refuse others with 403. */
+function requestHeaders({ headers, stream }: Envelope): string[] {
+  const out = ['content-type', 'application/json', 'accept', stream ? 'text/event-stream' : 'application/json'];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() === 'user-agent') out.push('user-agent', headers[at + 1] ?? '');
+  }
+  return out;
+}
 
 /** A bare host gets `/v1`; every other base URL already says where the API is. */
 export function chatPath(baseUrl: string): string {
