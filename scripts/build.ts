@@ -10,8 +10,8 @@ const DEFINES = ['--define', 'process.env.NODE_ENV="production"', '--define', 'p
 
 /**
  * Compiling what runs a few times takes a start longer than it saves, and keeps the compilers in memory: code is compiled
- * after four times as many runs as usual, which a busy gateway is past within its first requests. A collection can
- * be asked for, see `control/idle-collection.ts`.
+ * after four times as many runs as usual, until a gateway has its first request (docs/adr/0010). A collection can be
+ * asked for, see `control/idle-collection.ts`.
  */
 const TUNING = ['--compile-jit-policy=4', '--compile-exec-argv=--expose-gc'];
 

@@ -31,6 +31,8 @@ const DRAIN_MS = 5_000;
 /** The first moments belong to the client's own start. */
 const WATCH_AFTER_MS = 500;
 const LOOPBACK = '127.0.0.1';
+/** Of Bun alone (docs/adr/0010): how many more runs than usual it waits until it compiles code. */
+const { unsafe: bun } = (globalThis as { Bun?: { unsafe?: { setJITPolicy?(scale: number): void } } }).Bun ?? {};
 /** Makes this program a reader of one page; see `gateway/server-tools/page-reader.ts`. */
 const PAGE_READER = '__read-page';
 /** Makes this program the one that asks the keychain; see `config/keychain-process.ts`. */
@@ -348,6 +350,7 @@ async function startGateway(
       webAccess: { pageReader: [...selfCommand(), PAGE_READER] },
       // There in the compiled file, which is built with `--expose-gc`.
       collect: globalThis.gc && (() => void globalThis.gc?.()),
+      compileSooner: bun?.setJITPolicy && (() => bun.setJITPolicy?.(1)),
       onInternalError: (thrown) => onFault(thrown),
       onUpstreamFault: ({ message }) => onFault(new MidswapError('upstream_failed', message)),
       stopClient: ({ pid }) => {

@@ -14,7 +14,9 @@ import { readRecords } from './registry.ts';
 let stateDir: string;
 let hosted: HostedGateway;
 let stopped: Session[];
+let hurried: number;
 beforeEach(async () => {
+  hurried = 0;
   stateDir = mkdtempSync(join(tmpdir(), 'midswap-host-'));
   stopped = [];
   hosted = await start();
@@ -31,6 +33,7 @@ const start = (dir = stateDir) =>
       stateDir: dir,
       version: '1.2.3',
       stopClient: (session) => stopped.push(session),
+      compileSooner: () => hurried++,
     },
     '127.0.0.1',
     0,
@@ -51,6 +54,15 @@ describe('a hosted gateway', () => {
     await hosted.end(0);
     expect(readRecords(stateDir)).toEqual({ records: [], problems: [] });
     expect(await discover(stateDir)).toMatchObject({ gateways: [], sessions: [] });
+  });
+
+  it('says once, with the first request of a client, that code will run often', async () => {
+    const base = hosted.baseUrl(open());
+    const ask = () => fetch(`${base}/v1/messages`, { method: 'POST', body: '{}' });
+    expect((await fetch(`http://127.0.0.1:${hosted.port}/health`)).status).toBe(200);
+    expect(hurried).toBe(0);
+    for (let i = 0; i < 3; i++) expect((await ask()).status).toBe(400);
+    expect(hurried).toBe(1);
   });
 
   it('tells about itself, and answers health without a token', async () => {

@@ -22,6 +22,8 @@ export interface HostOptions
   stopClient?(session: Session): void;
   /** Takes away what nobody uses any more: called when the gateway idles after much work. */
   readonly collect?: (() => void) | undefined;
+  /** From here on code runs often enough to be compiled: called with the first request of a client. */
+  readonly compileSooner?: (() => void) | undefined;
 }
 
 export interface NewSession {
@@ -94,7 +96,8 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     }),
   );
 
-  const { collect } = options;
+  const { collect, compileSooner } = options;
+  const stopWaiting = compileSooner && onFirstRequest(bus, compileSooner);
   const stopCollecting = collect && collectWhenIdle({ bus, active: () => gateway.active, collect });
 
   let ended = false;
@@ -134,6 +137,7 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
     }
     control.close();
     stopCollecting?.();
+    stopWaiting?.();
     await gateway.close();
   };
 
@@ -180,4 +184,13 @@ export async function hostGateway(options: HostOptions, host: string, port: numb
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
+}
+
+function onFirstRequest(bus: Bus, then: () => void): () => void {
+  const unsubscribe = bus.subscribe(({ type }) => {
+    if (type !== 'exchange.started') return;
+    unsubscribe();
+    then();
+  });
+  return unsubscribe;
 }

@@ -45,6 +45,11 @@ describe('the compiled file in a folder that somebody else has written', () => {
   });
 });
 
+it.runIf(process.versions.bun)('the runtime can be told when to compile, as the gateway does', () => {
+  const { Bun: bun } = globalThis as { Bun?: { unsafe?: { setJITPolicy?: unknown } } };
+  expect(typeof bun?.unsafe?.setJITPolicy).toBe('function');
+});
+
 describe('the start of the compiled file', () => {
   /** A profile as people write it: every slot somewhere, a fallback, now and then keys and a remark. */
   const profile = (at: number) =>

@@ -6,8 +6,8 @@ import { type AnswerHead, AnswerReader } from './http-reader.ts';
 
 /** Servers close idle connections after a minute or more; one that is older than this may be half dead. */
 const MAX_IDLE_MS = 55_000;
-/** Up to here head and body leave in one write: a copy of that size costs less than a second piece. */
-const JOIN_BYTES = 16 << 10;
+/** Pieces up to here leave together: a copy of that size costs less than a second write. */
+const JOIN_BYTES = 64 << 10;
 
 export interface Outgoing {
   readonly origin: Origin;
@@ -130,12 +130,11 @@ export class Connection implements AnswerSource {
       socket.write(bytes, this.#written);
       return;
     }
-    socket.cork();
-    socket.write(head, 'latin1');
-    const last = body.length - 1;
-    for (let i = 0; i < last; i++) socket.write(body[i] as Buffer);
-    socket.write(body[last] as Buffer, this.#written);
-    socket.uncork();
+    const writes = gathered([Buffer.from(head, 'latin1'), ...body]);
+    const last = writes.pop() as Buffer;
+    // One after the other, not corked: for a gathered write Bun would copy all of a large body once more.
+    for (const bytes of writes) socket.write(bytes);
+    socket.write(last, this.#written);
   }
 
   #received(chunk: Buffer): void {
@@ -192,4 +191,23 @@ export class Connection implements AnswerSource {
     answer?.cut(error);
     waiting?.onError(error, this.#used && !this.#answered && isReset(error));
   }
+}
+
+/** The same bytes in few pieces: small ones that follow each other are one. */
+function gathered(pieces: readonly Buffer[]): Buffer[] {
+  const out: Buffer[] = [];
+  let from = 0;
+  while (from < pieces.length) {
+    let length = 0;
+    let to = from;
+    for (; to < pieces.length; to++) {
+      const more = (pieces[to] as Buffer).length;
+      if (to > from && length + more > JOIN_BYTES) break;
+      length += more;
+    }
+    const group = pieces.slice(from, to);
+    out.push(group.length === 1 ? (group[0] as Buffer) : Buffer.concat(group, length));
+    from = to;
+  }
+  return out;
 }
