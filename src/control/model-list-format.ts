@@ -33,6 +33,7 @@ function readModel(entry: Entry): LiveModel | undefined {
   const { id } = entry;
   if (typeof id !== 'string' || !/^[^\s\p{Cc}]{1,256}$/u.test(id)) return undefined;
   const top = isEntry(entry.top_provider) ? entry.top_provider : {};
+  const meta = isEntry(entry.meta) ? entry.meta : {};
   const pricing = isEntry(entry.pricing) ? entry.pricing : {};
   const told = {
     context: firstCount(
@@ -42,6 +43,7 @@ function readModel(entry: Entry): LiveModel | undefined {
       entry.max_model_len,
       entry.max_input_tokens,
       top.context_length,
+      meta.n_ctx,
     ),
     output: firstCount(entry.max_completion_tokens, entry.max_output_tokens, top.max_completion_tokens),
     vision: readVision(entry),

@@ -101,6 +101,8 @@ describe('the form of a list', () => {
     [{ data: [{ id: 'a', context_length: 8 }] }, [{ id: 'a', context: 8 }]],
     [[{ id: 'a', context_window: 8, max_completion_tokens: 2 }], [{ id: 'a', context: 8, output: 2 }]],
     [{ models: [{ id: 'models/a', max_model_len: 8 }] }, [{ id: 'a', context: 8 }]],
+    // llama.cpp's server: what it gives to a conversation, whatever the model was trained for.
+    [{ models: [{ name: 'a' }], data: [{ id: 'a', meta: { n_ctx: 8, n_ctx_train: 9 } }] }, [{ id: 'a', context: 8 }]],
     [
       {
         data: [
