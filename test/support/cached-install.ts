@@ -42,6 +42,7 @@ export function findCached(name: string, version: string): string | undefined {
   return existsSync(modules) ? modules : undefined;
 }
 
-function cachedFolder(name: string, version: string): string {
+/** Where exactly one version of something is kept. */
+export function cachedFolder(name: string, version: string): string {
   return join(CACHE, `${name.replace(/^@.*\//, '')}-${version}`);
 }
