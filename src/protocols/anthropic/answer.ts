@@ -5,7 +5,8 @@ import type { Target } from '../../core/target.ts';
 import { emptyUsage, type Usage } from '../../core/usage.ts';
 import type { ProtocolContext } from '../protocol.ts';
 import type { MessageOutput } from './message-output.ts';
-import { MessageWriter, type Resume } from './message-writer.ts';
+import { honestStopReason, MessageWriter, type Resume } from './message-writer.ts';
+import { knownStopReason } from './stop-reason.ts';
 import { tapUsage, withoutCached } from './usage.ts';
 
 /** What every reader of one answer needs: who asked whom for what, and what is known of it so far. */
@@ -44,6 +45,18 @@ export class Answer {
     const honest = this.target.quirks.messages.inputIncludesCached ? withoutCached(reported) : reported;
     tapUsage(honest, this.usage);
     return honest;
+  }
+
+  /**
+   * The stop reason of an endpoint that is not Anthropic, in a word that the client knows and that agrees with the rest
+   * of the answer. Some call it a finished one where a stop sequence has ended it: then the sequence says so, if it is
+   * one that was asked for.
+   */
+  stopReason(said: string, sequence: unknown, hasTools: boolean): string {
+    const reason = honestStopReason(knownStopReason(said), hasTools);
+    if (reason !== 'end_turn' || typeof sequence !== 'string') return reason;
+    const { stop_sequences: asked } = this.env.body();
+    return Array.isArray(asked) && asked.includes(sequence) ? 'stop_sequence' : reason;
   }
 
   /** Keeps who made this thinking, by its signature or its cipher text. */

@@ -4,7 +4,7 @@ import { type ErrorWords, readErrorValue, tellsFault } from '../upstream-error.t
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { type MessageWriter, WriterMisuse } from './message-writer.ts';
-import { isBrokenOff, knownStopReason } from './stop-reason.ts';
+import { isBrokenOff } from './stop-reason.ts';
 import { tapUsage, usageExtra } from './usage.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -247,10 +247,11 @@ export class EventTranslator {
 
   #finish(stopReason: string): void {
     for (const index of [...this.#open.keys()]) this.#blockStop(index);
-    const { usage } = this.#answer;
+    const { usage, genuine } = this.#answer;
+    const sequence = this.#stopSequence;
     this.#writer.finish({
-      stopReason: this.#answer.genuine ? stopReason : knownStopReason(stopReason),
-      stopSequence: this.#stopSequence,
+      stopReason: genuine ? stopReason : this.#answer.stopReason(stopReason, sequence, this.#writer.hasTools),
+      stopSequence: sequence,
       usage,
       delta: this.#delta,
       usageExtra: this.#usageExtra,

@@ -3,8 +3,8 @@ import { skimObject } from '../../core/json-skim.ts';
 import { readErrorValue } from '../upstream-error.ts';
 import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
-import { canBeUnique, honestStopReason, isLegalCallId, type Resume } from './message-writer.ts';
-import { isBrokenOff, knownStopReason } from './stop-reason.ts';
+import { canBeUnique, isLegalCallId, type Resume } from './message-writer.ts';
+import { isBrokenOff } from './stop-reason.ts';
 import { countsOf, isCounted } from './usage.ts';
 
 /** What becomes of a frame: on as it is, something else in its place, nothing, this and the rest through the writer, or
@@ -309,7 +309,7 @@ export class FrameReader {
       this.#fail(this.#answer.broken('server_error', `broke the answer off (${said})`));
       return;
     }
-    if (said !== undefined) this.#stopReason = honestStopReason(knownStopReason(said), hasTools);
+    if (said !== undefined) this.#stopReason = this.#answer.stopReason(said, delta.stop_sequence, hasTools);
     const reason = this.#stopReason ?? (hasTools ? 'tool_use' : null);
     this.#completed ||= reason !== null;
     const counted = typeof fields(usage).output_tokens === 'number';

@@ -233,6 +233,32 @@ describe('a stream that is not quite right', () => {
     expect(checkMessages(run([...whole.slice(0, 4), finish(said), stop]).bytes).stopReason).toBe(told);
   });
 
+  // llama.cpp's server calls an answer finished that a stop sequence has ended, and names the sequence.
+  it.each([
+    ['one that the client asked for', ['a', 'b'], 'b', 'stop_sequence'],
+    ['one of the server', ['a'], '<eos>', 'end_turn'],
+    ['one, and none was asked for', undefined, 'b', 'end_turn'],
+  ])('an end at a stop sequence is told as such: %s', (_, stop_sequences, stop_sequence, told) => {
+    const env = envelope({ stream: true, stop_sequences });
+    const end = frame({
+      type: 'message_delta',
+      delta: { stop_reason: 'end_turn', stop_sequence },
+      usage: { output_tokens: 7 },
+    });
+    for (const write of [(text: string) => text, (text: string) => text.replace(/^event.*\n/, '')]) {
+      const { bytes } = run([...whole.slice(0, 4), end, stop].map(write), thirdParty(), env);
+      expect(checkMessages(bytes)).toMatchObject({ problems: [], stopReason: told });
+      expect(bytes.toString()).toContain(`"stop_sequence":"${stop_sequence}"`);
+    }
+    const call = [
+      start(),
+      toolBlock(0, 'call_a'),
+      delta(0, { type: 'input_json_delta', partial_json: '{}' }),
+      close(0),
+    ];
+    expect(checkMessages(run([...call, end, stop], thirdParty(), env).bytes).stopReason).toBe('tool_use');
+  });
+
   it('gets a start for a block without one, and closes a block before the next', () => {
     const { bytes } = run([
       start(),

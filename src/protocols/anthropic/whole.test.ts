@@ -87,6 +87,17 @@ describe('a whole answer', () => {
     expect(answer(message({ stop_reason: 'length' })).json.stop_reason).toBe('max_tokens');
   });
 
+  it('says that a stop sequence has ended it, where the endpoint names one that was asked for', () => {
+    const asked = envelope({ stop_sequences: ['b'] });
+    const told = (stop_sequence: string, extra: object = {}) => {
+      const raw = Buffer.from(JSON.stringify(message({ stop_sequence, ...extra })));
+      const result = anthropicMessages.whole(raw, asked, thirdParty(), context());
+      return 'fault' in result ? result.fault : JSON.parse(result.body.toString()).stop_reason;
+    };
+    expect([told('b'), told('<eos>')]).toEqual(['stop_sequence', 'end_turn']);
+    expect(told('b', { content: [{ type: 'tool_use', id: 'call_1', name: 'R', input: {} }] })).toBe('tool_use');
+  });
+
   it('has its thinking remembered', () => {
     const provenance = new Memory();
     const body = message({

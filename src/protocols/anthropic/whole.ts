@@ -8,8 +8,8 @@ import type { Answer } from './answer.ts';
 import { errorInside } from './error.ts';
 import { contentOf, EventTranslator } from './event-translator.ts';
 import { MessageCollector } from './message-collector.ts';
-import { canBeUnique, honestStopReason, isLegalCallId } from './message-writer.ts';
-import { isBrokenOff, knownStopReason } from './stop-reason.ts';
+import { canBeUnique, isLegalCallId } from './message-writer.ts';
+import { isBrokenOff } from './stop-reason.ts';
 import { countsOf } from './usage.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -90,7 +90,7 @@ function completed(message: Fields, usage: unknown, answer: Answer): Fields {
     ids.add(id);
     return [{ ...block, id, input: inputOf(block.input) }];
   });
-  const reason = typeof message.stop_reason === 'string' ? knownStopReason(message.stop_reason) : 'end_turn';
+  const reason = typeof message.stop_reason === 'string' ? message.stop_reason : 'end_turn';
   return {
     ...message,
     id: typeof message.id === 'string' && canBeUnique(message.id) ? message.id : mintId('msg'),
@@ -98,7 +98,7 @@ function completed(message: Fields, usage: unknown, answer: Answer): Fields {
     role: 'assistant',
     model: answer.env.model,
     content,
-    stop_reason: honestStopReason(reason, ids.size > 0),
+    stop_reason: answer.stopReason(reason, message.stop_sequence, ids.size > 0),
     stop_sequence: message.stop_sequence ?? null,
     usage: { input_tokens: 0, output_tokens: 0, ...countsOf(usage) },
   };
