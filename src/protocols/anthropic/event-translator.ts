@@ -184,6 +184,9 @@ export class EventTranslator {
         if (open === undefined) this.#begin(index, 'thinking');
         return this.#writer.thinking(thinkingOf(delta));
       case 'signature_delta':
+        // One that comes when something else was begun has no place any more: a block of thinking made for it would
+        // stand last, where the client looks for the answer.
+        if (this.#writer.openBlock !== 'thinking' && (open !== undefined || text(delta.signature) === '')) return;
         return this.#signature(text(delta.signature));
       case 'input_json_delta':
         if (typeof delta.partial_json !== 'string') return;

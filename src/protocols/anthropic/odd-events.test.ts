@@ -48,6 +48,17 @@ describe.each(WRITINGS)('a stream of a third party%s', (_name, write) => {
     ]);
   });
 
+  // llama.cpp's server closes all blocks at the end, and signs the thinking there: the client would take a block behind
+  // the text for the answer.
+  it.each(['', 'S1'])('may sign thinking when the text is there: "%s"', (signature) => {
+    const text = [open(1, { type: 'text', text: '' }), say(1, 'x')];
+    const late = [start(), thinkingBlock, think(0, 'hm'), ...text, sign(0, signature), close(0), close(1), ...END];
+    expect(blocks(late.map(write)).shown).toEqual(['thinking:hm', 'text:x']);
+    const call = [toolBlock(1, 'call_a'), json(1, '{"a":1}')];
+    const called = [start(), thinkingBlock, think(0, 'hm'), ...call, sign(0, signature), close(0), close(1)];
+    expect(blocks([...called, finish('tool_use'), stop].map(write)).shown).toEqual(['thinking:hm', 'Read:{"a":1}']);
+  });
+
   it('may leave the index out', () => {
     const frames = [
       start(),
