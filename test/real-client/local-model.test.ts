@@ -17,8 +17,9 @@ const MODEL: TinyModel = {
   name: 'tiny',
   contextTokens: 1 << 18,
   answers: [
-    { cue: 'count for ever', pieces: [' one', ' two', ' three'], endless: true },
+    { cue: 'count for ever', pieces: ['one,', 'two,', 'three,'], endless: true },
     { cue: 'read the file', pieces: [...CALL, '\n</tool_call>'] },
+    { cue: 'think first', pieces: ['<think>', '\nhm', ', well', '\n</think>', '\n\n', 'Done', ' thinking', '!'] },
     { cue: '', pieces: ANSWER },
   ],
 };
@@ -133,18 +134,57 @@ describe.skipIf(!hasLocalModel())('llama.cpp’s own server', () => {
       expect(after.content).toMatchObject([{ type: 'text', text: ANSWER.join('') }]);
     });
 
+    it('thinking comes before the text, streamed and not, and a conversation with it goes on', async () => {
+      const { client } = await start(way, 4096);
+      const asked = turn('think first');
+      const answers = [await client.messages.stream(asked).finalMessage(), await client.messages.create(asked)];
+      for (const { content } of answers) {
+        expect(content).toMatchObject([
+          { type: 'thinking', thinking: expect.stringMatching(/^hm, well\s*$/) },
+          { type: 'text', text: 'Done thinking!' },
+        ]);
+        const messages = [...asked.messages, { role: 'assistant' as const, content }, ...turn('and now?').messages];
+        const after = await client.messages.create({ ...asked, messages });
+        expect(after.content).toMatchObject([{ text: ANSWER.join('') }]);
+      }
+    });
+
     it('an answer that was cut at its length says so', async () => {
       const { client } = await start(way, 4096);
       const answer = await client.messages.stream(turn('count for ever', 7)).finalMessage();
-      expect(answer.content).toMatchObject([{ text: ' one two three one two three one' }]);
+      expect(answer.content).toMatchObject([{ text: 'one,two,three,one,two,three,one,' }]);
       expect([answer.stop_reason, answer.usage.output_tokens]).toEqual(['max_tokens', 7]);
+    });
+
+    it('an answer ends at a stop sequence', async () => {
+      const { client } = await start(way, 4096);
+      const asked = { ...turn('hello'), stop_sequences: [' says'] };
+      for (const answer of [await client.messages.stream(asked).finalMessage(), await client.messages.create(asked)]) {
+        expect(answer.content).toMatchObject([{ text: 'The tiny model' }]);
+        // By Chat Completions it does not tell what has ended it.
+        const told = way === 'Chat Completions' ? ['end_turn', null] : ['stop_sequence', ' says'];
+        expect([answer.stop_reason, answer.stop_sequence]).toEqual(told);
+      }
+    });
+
+    it('a picture, which the model cannot see, is refused once and for all, with the words of the server', async () => {
+      const { client } = await start(way, 4096);
+      const data = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+      const image = {
+        type: 'image' as const,
+        source: { type: 'base64' as const, media_type: 'image/png' as const, data },
+      };
+      const fault = await failureOf(
+        client.messages.create({ ...turn(''), messages: [{ role: 'user', content: [image] }] }),
+      );
+      expect([fault.status, fault.apiMessage]).toEqual([400, expect.stringContaining('image input is not supported')]);
     });
 
     it('a conversation beyond the window is refused in the words on which the client compacts', async () => {
       const { client } = await start(way, 512);
       const long = turn('%'.repeat(2000));
-      for (const call of [client.messages.create(long), client.messages.stream(long).finalMessage()]) {
-        const { status, error } = await failureOf(call);
+      const calls = [client.messages.create(long), client.messages.stream(long).finalMessage()];
+      for (const { status, error } of await Promise.all(calls.map(failureOf))) {
         expect([status, error]).toEqual([
           400,
           expect.objectContaining({
@@ -188,14 +228,24 @@ describe.skipIf(!hasLocalModel())('llama.cpp’s own server', () => {
       ]);
     });
 
-    it('Claude Code prints its words and runs its tool call', async () => {
+    it('Claude Code prints its words, runs its tool call and shows no thinking as the answer', async () => {
       const server = await startLocalModel({ model: MODEL, contextTokens: 1 << 17 });
       const machine = await machineFor(way, server);
       writeFileSync(join(machine.cwd, 'README.md'), 'the file has nothing\n');
-      const args = ['local', '-p', 'read the file', '--output-format', 'json', '--dangerously-skip-permissions'];
-      const result = await machine.midswap(args, { timeoutMs: 100_000 });
-      expect(result.json()).toMatchObject({ is_error: false, num_turns: 2, result: ANSWER.join('') });
-    }, 120_000);
+      const ask = async (prompt: string) => {
+        const args = ['local', '-p', prompt, '--output-format', 'json', '--dangerously-skip-permissions'];
+        return (await machine.midswap(args, { timeoutMs: 100_000 })).json();
+      };
+      expect(await ask('read the file')).toMatchObject({ is_error: false, num_turns: 2, result: ANSWER.join('') });
+      expect(await ask('think first')).toMatchObject({ is_error: false, num_turns: 1, result: 'Done thinking!' });
+    }, 200_000);
+
+    it('Claude Code tells that its request does not fit into a small window', async () => {
+      const machine = await machineFor(way, await startLocalModel({ model: MODEL, contextTokens: 8192 }));
+      const { code, stdout } = await machine.midswap(['local', '-p', 'hello']);
+      expect(code).not.toBe(0);
+      expect(stdout).toMatch(/^Prompt is too long\b.*\b8192\b/);
+    });
   });
 
   it('its model is listed with the window that it has', async () => {
