@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Anthropic, { APIError, APIUserAbortError } from '@anthropic-ai/sdk';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Installation, install, MIDSWAP } from '../support/gateway-process.ts';
 import { post } from '../support/http-client.ts';
 import { hasLocalModel, installLocalServer, type LocalModel, startLocalModel } from '../support/local-model.ts';
-import { writeFiles } from '../support/temp-home.ts';
+import { listFiles, writeFiles } from '../support/temp-home.ts';
 import type { TinyModel } from '../support/tiny-model.ts';
 import { until } from '../support/until.ts';
 
@@ -239,6 +239,21 @@ describe.skipIf(!hasLocalModel())('llama.cpp’s own server', () => {
       expect(await ask('read the file')).toMatchObject({ is_error: false, num_turns: 2, result: ANSWER.join('') });
       expect(await ask('think first')).toMatchObject({ is_error: false, num_turns: 1, result: 'Done thinking!' });
     }, 200_000);
+
+    it('Claude Code compacts when the server refuses a conversation that has grown too long, and goes on', async () => {
+      // Its own instructions and tools are some 33,000 tokens here, and either message is 12,000.
+      const machine = await machineFor(way, await startLocalModel({ model: MODEL, contextTokens: 52_000 }));
+      const long = '%'.repeat(12_000);
+      const say = (prompt: string, ...more: string[]) =>
+        machine.midswap(['local', ...more, '-p', `${prompt} ${long}`, '--output-format', 'json'], {
+          timeoutMs: 100_000,
+        });
+      expect((await say('hello')).json()).toMatchObject({ is_error: false, result: ANSWER.join('') });
+      expect((await say('and again', '--continue')).json()).toMatchObject({ is_error: false, result: ANSWER.join('') });
+      const projects = join(machine.home, '.claude', 'projects');
+      const [transcript = ''] = listFiles(projects).filter((name) => name.endsWith('.jsonl'));
+      expect(readFileSync(join(projects, transcript), 'utf8')).toContain('"subtype":"compact_boundary"');
+    }, 220_000);
 
     it('Claude Code tells that its request does not fit into a small window', async () => {
       const machine = await machineFor(way, await startLocalModel({ model: MODEL, contextTokens: 8192 }));
