@@ -9,20 +9,9 @@ import { tempDir } from './temp-home.ts';
 import { type TinyModel, writeTinyModel } from './tiny-model.ts';
 import { until } from './until.ts';
 
-/** The suite that has the server, and the packages it takes to run on any Linux: it brings its own C library. */
+/** The suite that has the server, which brings its own C library along. */
 const SUITE = 'forky';
-const PACKAGES = [
-  'llama.cpp-tools',
-  'libllama0',
-  'libggml0',
-  'libc6',
-  'libstdc++6',
-  'libgcc-s1',
-  'libgomp1',
-  'libssl3t64',
-  'libzstd1',
-  'zlib1g',
-];
+const PACKAGE = 'llama.cpp-tools';
 const NAMED = process.env.MIDSWAP_TEST_LLAMA_SERVER;
 
 /** Whether there is a server for this machine: Debian's, or the one that `MIDSWAP_TEST_LLAMA_SERVER` names. */
@@ -42,7 +31,7 @@ export async function installLocalServer(): Promise<Program> {
     if (!existsSync(NAMED)) throw new Error(`MIDSWAP_TEST_LLAMA_SERVER names ${NAMED}, which does not exist`);
     return { argv: [NAMED] };
   }
-  const root = await installFromDebian(SUITE, PACKAGES);
+  const root = await installFromDebian(SUITE, PACKAGE);
   const libraries = join(root, 'usr/lib/x86_64-linux-gnu');
   const loader = [
     join(libraries, 'ld-linux-x86-64.so.2'),
