@@ -6,13 +6,16 @@ export interface OverflowNumbers {
   readonly limit: number | undefined;
   /** Part of `actual` that was meant for the answer. */
   readonly output: number | undefined;
+  /** Most tokens that an answer of the model may have, whatever the window. */
+  readonly cap?: number;
   /** Tokens by which `actual` is beyond a limit that was not told. */
   readonly over?: number;
 }
 
-type Name = 'actual' | 'limit' | 'input' | 'output' | 'over';
+type Name = 'actual' | 'limit' | 'input' | 'output' | 'over' | 'cap';
 
 const N = '([\\d,]+)(?:\\.0)?';
+const ANSWER = '\\bmax[_ ](?:completion[_ ]|output[_ ]|new[_ ])?tokens\\b';
 
 /** Which number is which differs from text to text, and taken the wrong way round the client compacts to nothing. The
  * first that matches counts: those that say most stand first. */
@@ -47,7 +50,15 @@ const OVERFLOW_NUMBERS: readonly (readonly [RegExp, readonly Name[]])[] = [
     ['limit', 'actual', 'input', 'output'],
   ],
   [words(`must be <= *${N}\\. *Given: *${N} \`inputs\` tokens and ${N}`), ['limit', 'input', 'output']],
-  [words(`max_(?:completion_)?tokens *= *${N} cannot be greater than max_model_len *= *${N}`), ['output', 'limit']],
+  [
+    words(`max_(?:completion_)?tokens *= *${N} cannot be greater than max_model_len *= *(?:\\w+ *= *)?${N}`),
+    ['output', 'limit'],
+  ],
+  // Only the answer is too long, whatever the input is.
+  [words(`${ANSWER}: *${N} *> *${N}, which is the maximum`), ['output', 'cap']],
+  [words(`${ANSWER}.{0,20}too large: *${N}\\..{0,40}supports at most ${N}`), ['output', 'cap']],
+  [words(`${ANSWER}.{0,120}expected a value <= *${N}, but got ${N}`), ['cap', 'output']],
+  [words(`${ANSWER}.{0,60}(?:less than or equal to|<=|no more than|at most|\\[\\d+,) *[\`'"]?${N}`), ['cap']],
   // The limit first, then what was sent.
   [
     words(
@@ -67,7 +78,8 @@ const OVERFLOW_NUMBERS: readonly (readonly [RegExp, readonly Name[]])[] = [
   [words(`prompt_tokens \\(${N}\\) must be less than max_seq_len \\(${N}\\)`), ['actual', 'limit']],
   [words(`\\(length ${N}\\).{0,80}?longer than the maximum model length of ${N}`), ['actual', 'limit']],
   [words(`has ${N} tokens?, but the configured context size is ${N}`), ['actual', 'limit']],
-  [words(`n_keep: *${N} *>= *n_ctx: *${N}`), ['actual', 'limit']],
+  [words(`n_keep:? *\\(?${N}\\)? *>= *n_ctx:? *\\(?${N}`), ['actual', 'limit']],
+  [words(`\\(${N} tokens\\) exceeds budget \\(${N}`), ['actual', 'limit']],
   [words(`token count (?:of|\\()? *${N}\\)? *exceeds.*?\\(?${N}`), ['actual', 'limit']],
   [
     words(
@@ -103,27 +115,32 @@ export function overflowNumbers(text: string, window: number | undefined): Overf
     const sum = found.input === undefined ? undefined : found.input + (found.output ?? 0);
     const beyond = found.over === undefined || limit === undefined ? undefined : limit + found.over;
     const actual = found.actual ?? sum ?? beyond;
-    return { actual, limit, output: found.output, ...(found.over === undefined ? {} : { over: found.over }) };
+    return {
+      actual,
+      limit,
+      output: found.output,
+      ...(found.cap === undefined ? {} : { cap: found.cap }),
+      ...(found.over === undefined ? {} : { over: found.over }),
+    };
   }
   return { actual: undefined, limit: window, output: undefined };
 }
 
 /**
  * The wording on which the client acts: it compacts on the first, and lowers `max_tokens` on the second. `tokens` is the
- * local estimate of the input, `window` the model's known window; they stand in for numbers that the text leaves out.
+ * local estimate of the input, `window` the model's known window, `output` the `max_tokens` of the request; they stand in
+ * for numbers that the text leaves out.
  */
 export function canonicalOverflow(
   text: string,
-  known: { readonly tokens: number; readonly window: number | undefined },
-): { readonly class: 'context_overflow' | 'output_overflow'; readonly message: string } {
-  const { actual, limit, output, over } = overflowNumbers(text, known.window);
+  known: { readonly tokens: number; readonly window: number | undefined; readonly output?: number | undefined },
+): { readonly class: 'context_overflow' | 'output_overflow' | 'invalid_request'; readonly message: string } {
+  const { actual, limit, output, over, cap } = overflowNumbers(text, known.window);
+  if (cap !== undefined) return beyondCap(text, known.tokens, output ?? known.output, cap);
   if (limit !== undefined && output !== undefined) {
     const input = actual === undefined ? known.tokens : actual - output;
     if (input < limit && input + output > limit) {
-      return {
-        class: 'output_overflow',
-        message: `input length and \`max_tokens\` exceed context limit: ${input} + ${output} > ${limit}, decrease input length or \`max_tokens\` and try again`,
-      };
+      return { class: 'output_overflow', message: shorterAnswer(input, output, limit) };
     }
   }
   if (limit === undefined && actual === undefined && over === undefined) {
@@ -134,4 +151,19 @@ export function canonicalOverflow(
     limit ?? (actual === undefined ? Math.max(1, known.tokens - (over ?? 0)) : Math.min(known.tokens, actual - 1));
   const sent = Math.max(actual !== undefined && actual > maximum ? actual : known.tokens, maximum + 1);
   return { class: 'context_overflow', message: `prompt is too long: ${sent} tokens > ${maximum} maximum` };
+}
+
+/** The client knows a window only: it asks for what is left of it, so it is told one in which the cap is what is left. */
+function beyondCap(
+  text: string,
+  input: number,
+  output: number | undefined,
+  cap: number,
+): { readonly class: 'output_overflow' | 'invalid_request'; readonly message: string } {
+  if (output === undefined || output <= cap) return { class: 'invalid_request', message: text };
+  return { class: 'output_overflow', message: `${shorterAnswer(input, output, input + cap)} (${text})` };
+}
+
+function shorterAnswer(input: number, output: number, limit: number): string {
+  return `input length and \`max_tokens\` exceed context limit: ${input} + ${output} > ${limit}, decrease input length or \`max_tokens\` and try again`;
 }

@@ -71,6 +71,7 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
       const overflow = canonicalOverflow(text, {
         tokens: Math.ceil(env.raw.length / 4),
         window: target.data.contextWindow,
+        output: maxTokensOf(env),
       });
       return { ...overflow, status: 400, type: 'invalid_request_error' };
     }
@@ -105,6 +106,12 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
       if (status === 409) return told(409, 'conflict_error');
       return told(isTellable(failure, status) ? status : 400, 'invalid_request_error');
   }
+}
+
+function maxTokensOf({ spans, raw }: Envelope): number | undefined {
+  const span = spans.get('max_tokens');
+  const number = span === undefined ? Number.NaN : Number(raw.toString('latin1', span[0], span[1]));
+  return Number.isNaN(number) ? undefined : number;
 }
 
 /** A filter's 403 is about the content and a missing capability's 404 is not about the name of the model; the client asks
