@@ -9,6 +9,8 @@ export interface FailurePattern {
   readonly statuses?: readonly number[];
   /** `false`: the same request cannot succeed, whatever is waited. */
   readonly shouldRetry?: false;
+  /** What of the request it is about: the client takes a picture out of the conversation when it is told in its words. */
+  readonly about?: 'image';
   readonly why: string;
   readonly example: string;
 }
@@ -134,6 +136,13 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'invalid_request',
+    says: /image (?:input|content|part)?s? ?(?:is|are) not (?:supported|enabled)|(?:does not|doesn't|cannot|can't) (?:support|accept|process|handle) (?:\w+ ){0,2}(?:image|vision|multi-?modal)|not a multi-?modal model|no endpoints found that support image|unknown variant `image_url`|image_url is only supported|content\W{1,4}(?:value )?must be a string|at most \d+ image|invalid image|failed to (?:load|decode|process) (?:the )?image|must be a base64 encoded image|missing data required for image/i,
+    about: 'image',
+    why: 'a model without eyes, or a kind of picture that the server cannot read; some say so with 404 or 500, which the client would repeat',
+    example: 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj',
+  },
+  {
+    class: 'invalid_request',
     says: /no endpoints found (?:that support|matching)|does not support tools|requires --(?:enable-auto-tool-choice|tool-call-parser|jinja)|requires? --jinja/i,
     shouldRetry: false,
     why: 'the model is there, and cannot do what is asked: the 404 of OpenRouter would make the client ask for another model',
@@ -168,12 +177,6 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
     statuses: [200, 400],
     why: 'the model made something unreadable at Groq, or crashed in LM Studio: not the fault of the request, so a repeat helps',
     example: "tool_use_failed Failed to call a function. See 'failed_generation' for more details.",
-  },
-  {
-    class: 'invalid_request',
-    says: /image input is not supported|does not support image|is not a multimodal model/i,
-    why: 'llama.cpp says with 500 that the model cannot see; the client would repeat that ten times',
-    example: 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj',
   },
   {
     class: 'invalid_request',
@@ -223,6 +226,7 @@ const BY_STATUS: Readonly<Record<number, FailureClass>> = {
 export interface RecognisedFailure {
   readonly class: FailureClass;
   readonly shouldRetry?: false;
+  readonly about?: 'image';
 }
 
 /** What matters is said in the beginning; the rest of an error page only costs time. */
@@ -235,7 +239,11 @@ export function recogniseFailure(status: number, text: string, inside = false): 
   for (const { statuses, ...pattern } of FAILURE_PATTERNS) {
     if (statuses !== undefined && !statuses.includes(status) && !(inside && statuses.includes(200))) continue;
     if (!pattern.says.test(words)) continue;
-    return pattern.shouldRetry === false ? { class: pattern.class, shouldRetry: false } : { class: pattern.class };
+    return {
+      class: pattern.class,
+      ...(pattern.shouldRetry === false ? { shouldRetry: false } : {}),
+      ...(pattern.about === undefined ? {} : { about: pattern.about }),
+    };
   }
   const known = BY_STATUS[status];
   if (known === 'credential' || known === 'quota') return { class: known, shouldRetry: false };

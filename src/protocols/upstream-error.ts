@@ -29,7 +29,8 @@ export function upstreamFault(
   const words = Buffer.isBuffer(body) ? readErrorBody(body) : body;
   const effective = status === 200 ? statusInside(words) : status;
   const found = recogniseFailure(effective, [words.code, words.type, words.message].join(' ').trim(), status === 200);
-  const text = words.message || `upstream returned ${status} without a message`;
+  const said = words.message || `upstream returned ${status} without a message`;
+  const text = found.about === 'image' && env.raw.includes('"image"') ? REFUSED_IMAGE + said : said;
   const told = tell(found.class, text, effective, env, target);
   const retryAfterS = waitOf(told.class, headers, Buffer.isBuffer(body) ? body.toString('utf8', 0, 20_000) : text);
   return {
@@ -42,6 +43,10 @@ export function upstreamFault(
     upstreamStatus: status,
   };
 }
+
+/** Words on which the client puts a note in the place of the picture and goes on; any others end the turn, and with a
+ * picture in the history every turn after it. */
+const REFUSED_IMAGE = 'Could not process image: ';
 
 /** How long the upstream wants to be left alone, seconds: as it says, or until a limit that is used up is filled. */
 export function waitOf(failure: FailureClass, headers: HeaderMap, text: string): number | undefined {
