@@ -1,5 +1,16 @@
 import type { ChatQuirks } from '../core/target.ts';
-import { boolean, choice, type Flags, integer, listOf, map, optionalInteger, optionalText, text } from './flags.ts';
+import {
+  boolean,
+  choice,
+  type Flags,
+  integer,
+  list,
+  listOf,
+  map,
+  optionalInteger,
+  optionalText,
+  text,
+} from './flags.ts';
 
 /** Quirks of the Chat Completions dialect. The defaults are what most compatible servers accept. */
 export const CHAT_FLAGS: Flags<ChatQuirks> = {
@@ -53,10 +64,12 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   strictTools: boolean(false, '`strict: true` on function tools is understood.'),
   pdf: boolean(false, 'PDF is accepted as a `file` part. Otherwise a visible note takes its place.'),
   urlImages: boolean(true, 'Images given by URL are fetched by the server.'),
+  imageTypes: list('Kinds of pictures that are read (`image/png`); others are left out with a note. Empty: all.'),
+  tools: boolean(true, 'Tools are accepted. Otherwise none are sent, and calls of the history are told as text.'),
   toolChoice: choice(
-    ['full', 'no-required', 'auto-only', 'none'],
+    ['full', 'no-required', 'no-named', 'auto-only', 'none'],
     'full',
-    'Which `tool_choice` is accepted: all; none that forces a call; only `auto`; or not even the key.',
+    'Which `tool_choice` is accepted: all; none that forces a call; none that names a tool; only `auto`; or not even the key.',
   ),
   parallelToolCalls: boolean(true, '`parallel_tool_calls` is accepted.'),
   usageInStream: boolean(true, '`stream_options.include_usage` is accepted. Otherwise usage is estimated.'),
@@ -126,6 +139,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   ),
   topK: boolean(false, '`top_k` is accepted.'),
   minOutputTokens: optionalInteger('Lowest output limit that is accepted; a lower one is raised to it.'),
+  maxTokensUnstreamed: optionalInteger(
+    'Highest output limit of an answer in one piece; above it a stream is asked for and put together.',
+  ),
   toolResultImages: choice(
     ['inline', 'move'],
     'move',

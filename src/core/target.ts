@@ -100,7 +100,11 @@ export interface ChatQuirks {
   readonly strictTools: boolean;
   readonly pdf: boolean;
   readonly urlImages: boolean;
-  readonly toolChoice: 'full' | 'no-required' | 'auto-only' | 'none';
+  /** Kinds of pictures that are read (`image/png`); empty: all. */
+  readonly imageTypes: readonly string[];
+  /** Functions are accepted; otherwise none are sent, and the calls of the history are told as text. */
+  readonly tools: boolean;
+  readonly toolChoice: 'full' | 'no-required' | 'no-named' | 'auto-only' | 'none';
   readonly parallelToolCalls: boolean;
   /** `stream_options.include_usage` is understood. */
   readonly usageInStream: boolean;
@@ -140,6 +144,8 @@ export interface ChatQuirks {
   readonly topK: boolean;
   /** Lowest value of the token limit that is accepted. */
   readonly minOutputTokens: number | undefined;
+  /** Highest value of the token limit for an answer in one piece: above it a stream is asked for. */
+  readonly maxTokensUnstreamed: number | undefined;
   /** Images in tool messages: accepted there, or moved to a user message behind the results. */
   readonly toolResultImages: 'inline' | 'move';
   /** Deltas may repeat everything that was already sent: only the remainder is used. */

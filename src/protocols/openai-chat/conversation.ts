@@ -128,6 +128,7 @@ export class Conversation {
 
   #isSent(call: Call): boolean {
     const { quirks, names } = this.#rules;
+    if (!quirks.tools) return false;
     return quirks.undeclaredToolCalls === 'keep' || this.#rules.isDeclared(names.upstream(String(call.block.name)));
   }
 

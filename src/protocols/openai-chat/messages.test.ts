@@ -101,6 +101,21 @@ describe('content', () => {
     expect(lines(messages, { urlImages: false })[0]).toContain('https://h/i.png]');
   });
 
+  it('passes only kinds of pictures on that can be read, and says which was left out', () => {
+    const messages = [
+      user([image(), { type: 'image', source: { type: 'base64', media_type: 'image/webp', data: 'UklGRg==' } }]),
+    ];
+    const target = chatTarget({ imageTypes: ['image/png', 'image/jpeg'] });
+    const parts = sent({ messages }, target).messages[0].content;
+    expect(parts).toEqual([
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+      { type: 'text', text: '[image omitted: image/webp cannot be read, only image/png, image/jpeg]' },
+    ]);
+    expect(openaiChat.encode(envelopeOf({ messages }), target, chatContext()).notes).toHaveLength(1);
+    const byUrl = [user([{ type: 'image', source: { type: 'url', url: 'https://h/i.webp' } }])];
+    expect(sent({ messages: byUrl }, target).messages[0].content[0].image_url.url).toBe('https://h/i.webp');
+  });
+
   it('replaces pictures for a model without eyes', () => {
     const target = chatTarget({}, { data: { vision: false } });
     const messages = [user([text('a'), image()])];
@@ -200,6 +215,20 @@ describe('assistant turns', () => {
     const written = lines(messages, { undeclaredToolCalls: 'text' }, { tools: [{ name: 'Read' }] });
     expect(written[1]).toBe('assistant: [called Gone with {"a":1}]');
     expect(written[2]).toContain('out');
+  });
+
+  it('tell every call as text where no tools are taken', () => {
+    const messages = [
+      user('a'),
+      assistant([text('x'), use('t1', 'Read', { a: 1 })]),
+      user([result('t1', 'out'), text('b')]),
+    ];
+    const quirks = { tools: false, alternateRoles: true };
+    expect(lines(messages, quirks, { tools: [{ name: 'Read' }] })).toEqual([
+      'user: a',
+      'assistant: x\n[called Read with {"a":1}]',
+      'user: [result of Read]\nout\nb',
+    ]);
   });
 });
 

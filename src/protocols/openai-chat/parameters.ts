@@ -17,13 +17,15 @@ export interface ParameterInput {
 
 /** Everything beside messages and tools, in a fixed order so that equal requests give equal bytes. */
 export function chatParameters(input: ParameterInput): ChatParameters {
-  const { body, target, stream } = input;
+  const { body, target } = input;
   const { chat: quirks } = target.quirks;
+  const limit = tokenLimit(body, target);
+  const stream = input.stream || isTooLongForOnePiece(limit, target);
   return {
     model: target.model ?? upstreamModel(input.model),
     ...(stream ? { stream: true } : {}),
     ...(stream && quirks.usageInStream ? { stream_options: { include_usage: true } } : {}),
-    ...tokenLimit(body, target),
+    ...limit,
     ...sampling(body, target),
     ...stops(input),
     ...thinkingParameters(thinkingWish(body), target, stream),
@@ -42,6 +44,11 @@ function tokenLimit(body: RequestHead, target: Target): Record<string, number> {
   if (typeof body.max_tokens !== 'number') return {};
   const most = target.data.maxOutputTokens ?? Number.POSITIVE_INFINITY;
   return { [maxTokensField]: Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most) };
+}
+
+function isTooLongForOnePiece(limit: Record<string, number>, target: Target): boolean {
+  const { maxTokensUnstreamed } = target.quirks.chat;
+  return maxTokensUnstreamed !== undefined && Object.values(limit).some((tokens) => tokens > maxTokensUnstreamed);
 }
 
 function sampling(body: RequestHead, target: Target): Record<string, number> {

@@ -184,6 +184,19 @@ describe('parameters', () => {
     expect(sent({})).not.toHaveProperty('stream');
   });
 
+  it('asks for a long answer in one piece as a stream, where there is no other way to it', () => {
+    const quirks = { maxTokensUnstreamed: 4096 };
+    expect(sent({ max_tokens: 4097 }, quirks)).toMatchObject({
+      max_tokens: 4097,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    expect(sent({ max_tokens: 4096 }, quirks)).not.toHaveProperty('stream');
+    const limited = chatTarget(quirks, { data: { maxOutputTokens: 4096 } });
+    expect(sent({ max_tokens: 32_000 }, limited)).not.toHaveProperty('stream');
+    expect(sent({ max_tokens: 32_000 })).not.toHaveProperty('stream');
+  });
+
   it('names the cache of the session where that is understood', () => {
     expect(sent({}, { promptCacheKey: true }).prompt_cache_key).toBe('session-1');
     expect(sent({})).not.toHaveProperty('prompt_cache_key');

@@ -31,7 +31,12 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
   const rest = { ...parameters, ...toolChoice(head.tool_choice, tools, names, target, thinking) };
   return {
     path: chatPath(target.endpoint.baseUrl),
-    headers: ['content-type', 'application/json', 'accept', env.stream ? 'text/event-stream' : 'application/json'],
+    headers: [
+      'content-type',
+      'application/json',
+      'accept',
+      parameters.stream === true ? 'text/event-stream' : 'application/json',
+    ],
     body: [Buffer.from(requestStart(rest, tools), 'utf8'), ...messages, REQUEST_END],
     ...(notes.size === 0 ? {} : { notes: [...notes] }),
   };

@@ -29,8 +29,16 @@ export function offeredTools(
   target: Target,
   note: (text: string) => void,
 ): ChatTool[] {
-  const { requireToolsWithHistory, toolChoice: support } = target.quirks.chat;
+  const { requireToolsWithHistory, toolChoice: support, tools: isTaken } = target.quirks.chat;
+  if (!isTaken) {
+    if ((head.tools ?? []).length > 0) note('the tools were left out: the provider takes none');
+    return [];
+  }
   const tools = chatTools(head.tools ?? [], loaded.keys(), names, target, note);
+  // Where no tool can be named, it is the only one there is.
+  const named = support === 'no-named' && head.tool_choice?.type === 'tool' ? head.tool_choice.name : undefined;
+  const only = named === undefined ? [] : tools.filter((tool) => tool.function.name === names.upstream(named));
+  if (only.length > 0) return only;
   // Where "none" cannot be said, no tools say it.
   const isUnsayable = support === 'none' || support === 'auto-only';
   const offered = head.tool_choice?.type === 'none' && isUnsayable ? [] : tools;
@@ -129,13 +137,14 @@ function choiceValue(
       return 'none';
     case 'any': {
       if (!forced) return 'auto';
-      if (support === 'full') return 'required';
+      if (support === 'full' || support === 'no-named') return 'required';
       const [only] = tools;
       return tools.length === 1 && only !== undefined ? named(only.function.name) : 'auto';
     }
     case 'tool': {
       const name = names.upstream(wanted.name ?? '');
-      return forced && tools.some((tool) => tool.function.name === name) ? named(name) : 'auto';
+      if (!forced || !tools.some((tool) => tool.function.name === name)) return 'auto';
+      return support === 'no-named' ? 'required' : named(name);
     }
     default:
       return 'auto';
