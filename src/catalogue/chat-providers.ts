@@ -103,8 +103,16 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
     keyVariables: ['XAI_API_KEY'],
     endpoints: [remote('openai-chat', 'https://api.x.ai/v1')],
     models: { opus: 'grok-4.7', sonnet: 'grok-4.7', haiku: 'grok-4.3', fable: 'grok-4.7' },
-    quirks: { chat: { structuredOutputs: 'json_schema', stop: false } },
+    quirks: {
+      chat: { structuredOutputs: 'json_schema', stop: false, imageTypes: ['image/jpeg', 'image/png'] },
+    },
     modelQuirks: {
+      'grok-4.3': {
+        chat: {
+          thinkingParam: 'reasoning_effort',
+          effortValues: { none: 'none', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
+        },
+      },
       'grok-4.7': {
         chat: {
           thinkingParam: 'reasoning_effort',
@@ -148,7 +156,7 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
     quirks: {
       chat: {
         alternateRoles: true,
-        toolChoice: 'none',
+        tools: false,
         parallelToolCalls: false,
         structuredOutputs: 'json_schema',
         thinkTags: true,

@@ -1,4 +1,11 @@
 import { type CatalogueEntry, remote } from './provider.ts';
+import type { PartialQuirks } from './quirks.ts';
+
+const EFFORT_OF_GLM_AT_FIREWORKS: PartialQuirks = {
+  chat: { effortValues: { none: 'none', low: 'high', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } },
+};
+
+const REASONING_OF_GROQ = { reasoningField: 'reasoning', reasoningReplay: 'tool-turns' } as const;
 
 /** Companies that serve other people's models. */
 export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
@@ -61,7 +68,13 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         structuredOutputs: 'json_schema',
         promptCacheKey: true,
         topK: true,
+        // "Requests with max_tokens > 4096 must have stream=true".
+        maxTokensUnstreamed: 4096,
       },
+    },
+    modelQuirks: {
+      'accounts/fireworks/models/glm-5p3': EFFORT_OF_GLM_AT_FIREWORKS,
+      'accounts/fireworks/models/glm-5p3-flash': EFFORT_OF_GLM_AT_FIREWORKS,
     },
     docs: 'https://docs.fireworks.ai/tools-sdks/anthropic-compatibility',
   },
@@ -139,13 +152,17 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         emptyAssistantContent: 'empty-string',
         structuredOutputs: 'json_schema',
         textToolCalls: ['llama'],
+        // Qwen's reasoning is text unless there are tools.
+        thinkTags: true,
       },
     },
+    // Models that do not reason refuse the field.
     modelQuirks: {
-      'openai/gpt-oss-120b': { chat: { thinkingParam: 'reasoning_effort' } },
-      'openai/gpt-oss-20b': { chat: { thinkingParam: 'reasoning_effort' } },
+      'openai/gpt-oss-120b': { chat: { ...REASONING_OF_GROQ, thinkingParam: 'reasoning_effort' } },
+      'openai/gpt-oss-20b': { chat: { ...REASONING_OF_GROQ, thinkingParam: 'reasoning_effort' } },
       'qwen/qwen3.8-27b': {
         chat: {
+          ...REASONING_OF_GROQ,
           thinkingParam: 'reasoning_effort',
           effortValues: { none: 'none', low: 'default', medium: 'default', high: 'default' },
         },
@@ -167,9 +184,19 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         schemaDialect: 'strict',
         promptCacheKey: true,
         urlImages: false,
+        thinkTags: true,
       },
     },
     modelQuirks: {
+      'zai-glm-4.7': {
+        chat: {
+          // No field for reasoning is accepted: the model's own tags carry it.
+          reasoningField: 'think-tags',
+          reasoningReplay: 'tool-turns',
+          thinkingParam: 'reasoning_effort',
+          effortValues: { none: 'none' },
+        },
+      },
       'qwen-3.8-27b': {
         chat: {
           thinkingParam: 'reasoning_effort',
@@ -216,7 +243,14 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       fable: 'moonshotai/kimi-k3',
     },
     // Each model has a closed schema of its own: nothing beyond the common fields is sent.
-    quirks: { chat: { parallelToolCalls: false, thinkTags: true, textToolCalls: ['kimi', 'glm', 'deepseek'] } },
+    quirks: {
+      chat: {
+        parallelToolCalls: false,
+        thinkTags: true,
+        textToolCalls: ['kimi', 'glm', 'deepseek'],
+        alternateRoles: true,
+      },
+    },
     docs: 'https://docs.api.nvidia.com/nim/reference/llm-apis',
   },
   {
@@ -232,7 +266,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       fable: 'zai-org/GLM-5.3',
     },
     // What is behind the router changes from model to model: only the common fields are sent.
-    quirks: { chat: { parallelToolCalls: false, thinkTags: true } },
+    quirks: { chat: { parallelToolCalls: false, thinkTags: true, alternateRoles: true } },
     docs: 'https://huggingface.co/docs/inference-providers',
   },
   {

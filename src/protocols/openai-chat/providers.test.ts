@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { chatProvider } from '../../../test/support/chat-provider.ts';
+import { sent } from '../../../test/support/chat-request.ts';
+import { assistant, result, text, use, user } from '../../../test/support/chat-turns.ts';
+import type { Message } from '../../core/messages.ts';
+
+const TOOLS = [{ name: 'Read' }, { name: 'Ls' }];
+const thought = { type: 'thinking', thinking: 'plan', signature: '' };
+const TURN: Message[] = [
+  user('look'),
+  assistant([thought, text('I look.'), use('call_1', 'Read', { path: 'a' }), use('call_2', 'Ls')]),
+  user([result('call_1', 'A'), result('call_2', 'B')]),
+  { role: 'system', content: 'reminder' },
+];
+const roles = (id: string, messages: Message[], model?: string): string[] =>
+  sent({ tools: TOOLS, messages }, chatProvider(id, model)).messages.map((message: { role: string }) => message.role);
+
+describe('a turn with tools', () => {
+  it('has its reasoning where the model goes on from it', () => {
+    for (const model of ['openai/gpt-oss-120b', 'openai/gpt-oss-20b', 'qwen/qwen3.8-27b']) {
+      expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('groq', model)).messages[1]).toMatchObject({
+        content: 'I look.',
+        reasoning: 'plan',
+      });
+    }
+    expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('groq')).messages[1]).not.toHaveProperty('reasoning');
+    const glm = sent({ tools: TOOLS, messages: TURN }, chatProvider('cerebras', 'zai-glm-4.7')).messages[1];
+    expect(glm.content).toBe('<think>\nplan\n</think>\n\nI look.');
+    expect(glm).not.toHaveProperty('reasoning_content');
+  });
+
+  it('is told as text to a provider that takes no tools', () => {
+    const body = sent({ tools: TOOLS, messages: TURN }, chatProvider('perplexity', 'sonar'));
+    expect(body).not.toHaveProperty('tools');
+    expect(body.messages.map((message: { role: string }) => message.role)).toEqual(['user', 'assistant', 'user']);
+  });
+
+  it.each(['llamacpp', 'lmstudio', 'vllm', 'sglang', 'nvidia-nim', 'huggingface'])(
+    'has no two user messages in a row where a chat template may refuse them: %s',
+    (id) => {
+      const more: Message[] = [...TURN.slice(0, 3), user('next'), { role: 'system', content: 'reminder' }];
+      expect(roles(id, more)).toEqual(['user', 'assistant', 'tool', 'tool', 'user']);
+    },
+  );
+});
+
+describe('a picture', () => {
+  const picture = (type: string): Message =>
+    user([{ type: 'image', source: { type: 'base64', media_type: type, data: 'UklGRg==' } }]);
+  const isSent = (id: string, type: string): boolean =>
+    JSON.stringify(sent({ messages: [picture(type)] }, chatProvider(id, 'x'))).includes('image_url');
+
+  it.each([
+    ['llamacpp', ['image/png', 'image/jpeg', 'image/gif'], ['image/webp']],
+    ['ollama', ['image/png', 'image/jpeg', 'image/webp'], ['image/gif']],
+    ['lmstudio', ['image/png', 'image/jpeg', 'image/webp'], ['image/gif']],
+    ['xai', ['image/png', 'image/jpeg'], ['image/webp', 'image/gif']],
+    ['vllm', ['image/png', 'image/jpeg', 'image/webp', 'image/gif'], []],
+  ])('goes to %s when it is %j, not %j', (id, yes, no) => {
+    for (const type of yes) expect(isSent(id, type)).toBe(true);
+    for (const type of no) expect(isSent(id, type)).toBe(false);
+  });
+});
+
+describe('a forced tool', () => {
+  it.each(['lmstudio', 'llamacpp'])('is the only one that is offered where none can be named: %s', (id) => {
+    const body = sent({ tools: TOOLS, tool_choice: { type: 'tool', name: 'Ls' } }, chatProvider(id));
+    expect(body).toMatchObject({ tool_choice: 'required', tools: [{ function: { name: 'Ls' } }] });
+  });
+});
+
+describe('a long answer in one piece', () => {
+  it('is streamed by Fireworks, which gives no other', () => {
+    expect(sent({ max_tokens: 8192 }, chatProvider('fireworks'))).toMatchObject({ stream: true, max_tokens: 8192 });
+    expect(sent({ max_tokens: 1024 }, chatProvider('fireworks'))).not.toHaveProperty('stream');
+  });
+});
+
+describe('effort', () => {
+  const effort = (id: string, model: string, more: object): unknown =>
+    sent(more, chatProvider(id, model)).reasoning_effort;
+  const wish = (effort: string) => ({ thinking: { type: 'adaptive' }, output_config: { effort } });
+
+  it.each([
+    ['xai', 'grok-4.3', wish('max'), 'high'],
+    ['xai', 'grok-4.3', { thinking: { type: 'disabled' } }, 'none'],
+    ['xai', 'grok-4.7', { thinking: { type: 'disabled' } }, 'low'],
+    ['cerebras', 'zai-glm-4.7', wish('high'), undefined],
+    ['cerebras', 'zai-glm-4.7', { thinking: { type: 'disabled' } }, 'none'],
+    ['fireworks', 'accounts/fireworks/models/glm-5p3', wish('low'), 'high'],
+    ['fireworks', 'accounts/fireworks/models/glm-5p3', wish('max'), 'max'],
+    ['fireworks', 'accounts/fireworks/models/glm-5p3-flash', { thinking: { type: 'disabled' } }, 'none'],
+    ['fireworks', 'accounts/fireworks/models/kimi-k2p7-code', wish('xhigh'), 'high'],
+  ])('of %s %s for %j is %s', (id, model, wanted, word) => {
+    expect(effort(id, model, wanted)).toBe(word);
+  });
+});
