@@ -91,6 +91,8 @@ describe('the table of failures', () => {
     [400, 'organization_restricted Organization has been restricted. Please reach out to support.', 'permission'],
     [400, "Function id 'abc': DEGRADED function cannot be invoked", 'overloaded'],
     [429, 'Model busy, retry later', 'overloaded'],
+    [429, 'Model too busy, unable to get response in less than 60 second(s)', 'overloaded'],
+    [200, 'context shift is disabled', 'context_overflow'],
     [498, 'capacity exceeded', 'overloaded'],
     [400, "tool_use_failed Failed to call a function. See 'failed_generation' for more details.", 'server_error'],
     [400, 'output_parse_failed Parsing failed. The model generated output that could not be parsed.', 'server_error'],

@@ -103,7 +103,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'context_overflow',
-    says: /(?:prompt|input) (?:tokens? |length |token length )?(?:is |are )?too (?:long|large)|tokens_too_long|token count.{0,40}cannot exceed|max(?:imum)? input tokens is|prompt exceeds max length|input (?:content )?length.{0,30}exceeds|exceeds (?:the )?limit of \d+|too large for model with \d+|reduce the length of the (?:messages|prompt)|range of input length should be|context the overflows|context size has been exceeded|configured context size is|input tokens? exceeds?|exceed max message tokens|too many total text bytes|request too large for model.{0,40}context|^1261\b|input token count.{0,60}exceeds|must be less than max_seq_len|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less than)|tokens in the prompt cannot exceed|content_length_exceeds_threshold|exceeds the kv memory budget|input_too_large\b|request body too large for .{1,80}max size: *\d+ tokens|超长/i,
+    says: /(?:prompt|input) (?:tokens? |length |token length )?(?:is |are )?too (?:long|large)|tokens_too_long|token count.{0,40}cannot exceed|max(?:imum)? input tokens is|prompt exceeds max length|input (?:content )?length.{0,30}exceeds|exceeds (?:the )?limit of \d+|too large for model with \d+|reduce the length of the (?:messages|prompt)|range of input length should be|context the overflows|context size has been exceeded|configured context size is|input tokens? exceeds?|exceed max message tokens|too many total text bytes|request too large for model.{0,40}context|^1261\b|input token count.{0,60}exceeds|must be less than max_seq_len|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less than)|tokens in the prompt cannot exceed|content_length_exceeds_threshold|exceeds the kv memory budget|input_too_large\b|context shift is disabled|request body too large for .{1,80}max size: *\d+ tokens|超长/i,
     why: 'wordings of single providers',
     example: 'Prompt contains 65673 tokens and 0 draft tokens, too large for model with 32768 maximum context length',
   },
@@ -193,7 +193,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'overloaded',
-    says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|model busy|DEGRADED function|high (?:traffic|demand)|^(?:1305|1312)\b/i,
+    says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|model (?:too )?busy|DEGRADED function|high (?:traffic|demand)|^(?:1305|1312)\b/i,
     why: "the provider's capacity, whatever status it comes with",
     example: 'engine_overloaded_error The engine is currently overloaded, please try again later',
   },
