@@ -30,9 +30,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     'Where system messages may stand. With `first`, later ones become marked user messages: many chat templates refuse or reorder them.',
   ),
   reasoningField: choice(
-    ['none', 'reasoning_content', 'reasoning', 'reasoning_details', 'think-tags'],
+    ['none', 'reasoning_content', 'reasoning', 'reasoning_details', 'think-tags', 'thinking-parts'],
     'none',
-    'Field in which reasoning of earlier turns is sent back. A field that the server does not know is a 400 on strict ones.',
+    'Field in which reasoning of earlier turns is sent back, or its place in the content: in tags, or as a part of type `thinking`. A field that the server does not know is a 400 on strict ones.',
   ),
   reasoningReplay: choice(
     ['never', 'tool-turns', 'always'],

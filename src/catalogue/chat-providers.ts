@@ -1,8 +1,10 @@
 import { type CatalogueEntry, remote } from './provider.ts';
 import type { PartialQuirks } from './quirks.ts';
 
-const REASONING_EFFORT_OF_MISTRAL: PartialQuirks = {
+const REASONING_OF_MISTRAL: PartialQuirks = {
   chat: {
+    reasoningField: 'thinking-parts',
+    reasoningReplay: 'tool-turns',
     thinkingParam: 'reasoning_effort',
     effortValues: { none: 'none', low: 'high', medium: 'high', high: 'high', xhigh: 'high', max: 'high' },
   },
@@ -91,8 +93,11 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
       },
     },
     modelQuirks: {
-      'mistral-medium-3.5': REASONING_EFFORT_OF_MISTRAL,
-      'mistral-large-4': REASONING_EFFORT_OF_MISTRAL,
+      'mistral-medium-3.5': REASONING_OF_MISTRAL,
+      'mistral-medium-3-5': REASONING_OF_MISTRAL,
+      'mistral-large-4': REASONING_OF_MISTRAL,
+      'mistral-small-latest': REASONING_OF_MISTRAL,
+      'mistral-small-2603': REASONING_OF_MISTRAL,
     },
     docs: 'https://docs.mistral.ai/api/',
   },
@@ -104,7 +109,13 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
     endpoints: [remote('openai-chat', 'https://api.x.ai/v1')],
     models: { opus: 'grok-4.7', sonnet: 'grok-4.7', haiku: 'grok-4.3', fable: 'grok-4.7' },
     quirks: {
-      chat: { structuredOutputs: 'json_schema', stop: false, imageTypes: ['image/jpeg', 'image/png'] },
+      chat: {
+        structuredOutputs: 'json_schema',
+        stop: false,
+        imageTypes: ['image/jpeg', 'image/png'],
+        // "Each message must have at least one content element."
+        emptyAssistantContent: 'empty-string',
+      },
     },
     modelQuirks: {
       'grok-4.3': {

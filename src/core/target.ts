@@ -78,7 +78,13 @@ export interface ChatQuirks {
   /** Where system entries may stand: anywhere, or only first (later ones become marked user messages). */
   readonly systemPosition: 'any' | 'first';
   /** Field in which reasoning of the history is sent back, if at all. */
-  readonly reasoningField: 'none' | 'reasoning_content' | 'reasoning' | 'reasoning_details' | 'think-tags';
+  readonly reasoningField:
+    | 'none'
+    | 'reasoning_content'
+    | 'reasoning'
+    | 'reasoning_details'
+    | 'think-tags'
+    | 'thinking-parts';
   /** When reasoning is sent back: never, on turns with tool calls, or always. */
   readonly reasoningReplay: 'never' | 'tool-turns' | 'always';
   /** A turn with tool calls without reasoning gets this placeholder. */

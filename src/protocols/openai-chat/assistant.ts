@@ -4,7 +4,7 @@ import { jsonText } from '../json-text.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { openReplay } from './carrier.ts';
 import { type ContentRules, contentParts, joinedText } from './content.ts';
-import type { AssistantMessage, ToolCall } from './types.ts';
+import type { AssistantMessage, TextPart, ToolCall } from './types.ts';
 
 export interface AssistantRules extends ContentRules {
   readonly provider: string;
@@ -36,7 +36,7 @@ export function assistantMessage(
   const message: AssistantMessage = { role: 'assistant', content: text };
   const reasoning = reasoningFor(blocks, calls.length > 0, rules);
   if (text === '' && calls.length > 0 && quirks.emptyAssistantContent === 'null') message.content = null;
-  if (reasoning !== undefined) applyReasoning(message, reasoning, quirks.reasoningField);
+  if (reasoning !== undefined) applyReasoning(message, text, reasoning, quirks.reasoningField);
   if (calls.length > 0) message.tool_calls = toolCalls(blocks, calls, rules);
   return message;
 }
@@ -65,7 +65,7 @@ function reasoningFor(blocks: readonly Block[], hasCalls: boolean, rules: Assist
   return hasCalls && placeholder !== undefined ? { text: placeholder, details } : undefined;
 }
 
-function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: string): void {
+function applyReasoning(message: AssistantMessage, text: string, reasoning: Reasoning, field: string): void {
   switch (field) {
     case 'reasoning_content':
       message.reasoning_content = reasoning.text;
@@ -78,8 +78,13 @@ function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: 
       else message.reasoning = reasoning.text;
       return;
     case 'think-tags':
-      message.content = `<think>\n${reasoning.text}\n</think>\n\n${message.content ?? ''}`;
+      message.content = `<think>\n${reasoning.text}\n</think>\n\n${text}`;
       return;
+    case 'thinking-parts': {
+      const said: TextPart[] = text === '' ? [] : [{ type: 'text', text }];
+      message.content = [{ type: 'thinking', thinking: [{ type: 'text', text: reasoning.text }] }, ...said];
+      return;
+    }
   }
 }
 

@@ -286,6 +286,9 @@ describe('reasoning of the history', () => {
     expect([tools[1].reasoning_content, tools[3].reasoning_content]).toEqual(['plan\n\nmore', undefined]);
     const all = sent({ messages }, { reasoningField: 'reasoning', reasoningReplay: 'always' }).messages;
     expect([all[1].reasoning, all[3].reasoning]).toEqual(['plan\n\nmore', 'end']);
+    const parts = sent({ messages }, { reasoningField: 'thinking-parts', reasoningReplay: 'always' }).messages;
+    expect(parts[1].content[0]).toEqual({ type: 'thinking', thinking: [{ type: 'text', text: expect.any(String) }] });
+    expect(parts.map((each: { content: unknown }) => JSON.stringify(each.content))).not.toContain('[]');
     const tags = sent({ messages }, { reasoningField: 'think-tags', reasoningReplay: 'always' }).messages;
     expect(tags[3].content).toBe('<think>\nend\n</think>\n\ny');
   });

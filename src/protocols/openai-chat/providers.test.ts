@@ -24,9 +24,30 @@ describe('a turn with tools', () => {
       });
     }
     expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('groq')).messages[1]).not.toHaveProperty('reasoning');
+    for (const model of ['mistral-medium-3.5', 'mistral-small-latest']) {
+      const turn = sent({ tools: TOOLS, messages: TURN }, chatProvider('mistral', model)).messages[1];
+      expect(turn.content).toEqual([
+        { type: 'thinking', thinking: [{ type: 'text', text: 'plan' }] },
+        { type: 'text', text: 'I look.' },
+      ]);
+      expect(turn.tool_calls).toHaveLength(2);
+    }
+    // "Reasoning input is not enabled for this model"
+    expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('mistral')).messages[1].content).toBe('I look.');
     const glm = sent({ tools: TOOLS, messages: TURN }, chatProvider('cerebras', 'zai-glm-4.7')).messages[1];
     expect(glm.content).toBe('<think>\nplan\n</think>\n\nI look.');
     expect(glm).not.toHaveProperty('reasoning_content');
+  });
+
+  it.each([
+    ['xai', ''],
+    ['groq', ''],
+    ['cerebras', ''],
+    ['mistral', null],
+    ['vllm', null],
+  ])('that only calls has the content that %s wants', (id, content) => {
+    const messages = [user('look'), assistant([use('call_1', 'Read')]), user([result('call_1', 'A')])];
+    expect(sent({ tools: TOOLS, messages }, chatProvider(id)).messages[1].content).toBe(content);
   });
 
   it('is told as text to a provider that takes no tools', () => {
@@ -85,6 +106,10 @@ describe('effort', () => {
     ['xai', 'grok-4.3', wish('max'), 'high'],
     ['xai', 'grok-4.3', { thinking: { type: 'disabled' } }, 'none'],
     ['xai', 'grok-4.7', { thinking: { type: 'disabled' } }, 'low'],
+    ['mistral', 'mistral-small-latest', wish('low'), 'high'],
+    ['mistral', 'mistral-medium-3-5', wish('max'), 'high'],
+    ['mistral', 'mistral-medium-3.5', { thinking: { type: 'disabled' } }, 'none'],
+    ['mistral', 'devstral-latest', wish('high'), undefined],
     ['cerebras', 'zai-glm-4.7', wish('high'), undefined],
     ['cerebras', 'zai-glm-4.7', { thinking: { type: 'disabled' } }, 'none'],
     ['fireworks', 'accounts/fireworks/models/glm-5p3', wish('low'), 'high'],
