@@ -57,9 +57,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   ),
   toolIdMaxLength: integer(64, 'Longest tool call id.'),
   schemaDialect: choice(
-    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'],
+    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict', 'grammar'],
     'json-schema',
-    'What tool schemas may hold: anything; no unions at the root; no type beside `anyOf`; no keywords unknown to Gemini; or only what constrained decoders take.',
+    'What tool schemas may hold: anything; no unions at the root; no type beside `anyOf`; no keywords unknown to Gemini; only what constrained decoders take; or no lengths, counts and patterns, of which grammars become too large.',
   ),
   strictTools: boolean(false, '`strict: true` on function tools is understood.'),
   pdf: boolean(false, 'PDF is accepted as a `file` part. Otherwise a visible note takes its place.'),

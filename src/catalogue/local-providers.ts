@@ -32,11 +32,13 @@ export const LOCAL_PROVIDERS: readonly CatalogueEntry[] = [
     // One model is loaded, and it answers to every name.
     takesClientNames: true,
     quirks: {
-      messages: { countTokens: true },
+      // "Failed to initialize samplers: failed to parse grammar"
+      messages: { countTokens: true, schemaDialect: 'grammar' },
       chat: {
         thinkTags: true,
         textToolCalls: ['hermes', 'qwen-xml', 'glm', 'llama'],
         topK: true,
+        schemaDialect: 'grammar',
         urlImages: false,
         alternateRoles: true,
         // A name is taken for "auto".

@@ -37,7 +37,7 @@ export const MESSAGE_FLAGS: Flags<Quirks['messages']> = {
     'Tools that the client runs are known by their type (`bash_20250124`, `text_editor_20250728`, `memory_20250818`). Otherwise they are sent with a schema.',
   ),
   schemaDialect: choice(
-    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'],
+    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict', 'grammar'],
     'json-schema',
     'What tool schemas may hold, as `chat.schema_dialect`.',
   ),

@@ -102,7 +102,7 @@ export interface ChatQuirks {
   /** Pattern a tool call id must match, and its longest length. */
   readonly toolIdPattern: string;
   readonly toolIdMaxLength: number;
-  readonly schemaDialect: 'json-schema' | 'openai' | 'moonshot' | 'gemini' | 'strict';
+  readonly schemaDialect: 'json-schema' | 'openai' | 'moonshot' | 'gemini' | 'strict' | 'grammar';
   readonly strictTools: boolean;
   readonly pdf: boolean;
   readonly urlImages: boolean;

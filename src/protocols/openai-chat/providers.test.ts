@@ -83,6 +83,17 @@ describe('a picture', () => {
   });
 });
 
+describe('the schema of a tool', () => {
+  it('has no lengths and patterns for llama.cpp, which makes a grammar of all schemas together', () => {
+    const tools = [{ name: 'A', input_schema: { properties: { s: { type: 'string', maxLength: 65_536 } } } }];
+    expect(sent({ tools }, chatProvider('llamacpp')).tools[0].function.parameters).toEqual({
+      type: 'object',
+      properties: { s: { type: 'string' } },
+    });
+    expect(chatProvider('llamacpp').quirks.messages.schemaDialect).toBe('grammar');
+  });
+});
+
 describe('a forced tool', () => {
   it.each(['lmstudio', 'llamacpp'])('is the only one that is offered where none can be named: %s', (id) => {
     const body = sent({ tools: TOOLS, tool_choice: { type: 'tool', name: 'Ls' } }, chatProvider(id));
