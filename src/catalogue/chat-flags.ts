@@ -88,6 +88,10 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     'none',
     'Strongest `response_format` that is accepted. Below `json_schema` the schema is also put into words.',
   ),
+  responseFormatAlone: listOf(
+    ['tools', 'stream'],
+    'Beside what `response_format` is refused: there the schema is only put into words.',
+  ),
   prefill: choice(
     ['none', 'plain', 'prefix', 'partial'],
     'none',

@@ -151,6 +151,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         maxTokensField: 'max_completion_tokens',
         emptyAssistantContent: 'empty-string',
         structuredOutputs: 'json_schema',
+        responseFormatAlone: ['tools', 'stream'],
         textToolCalls: ['llama'],
         // Qwen's reasoning is text unless there are tools.
         thinkTags: true,
@@ -181,6 +182,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         maxTokensField: 'max_completion_tokens',
         emptyAssistantContent: 'empty-string',
         structuredOutputs: 'json_schema',
+        responseFormatAlone: ['tools'],
         schemaDialect: 'strict',
         promptCacheKey: true,
         urlImages: false,

@@ -122,6 +122,8 @@ export interface ChatQuirks {
    * (it stands in the model's template); or pairs anywhere. */
   readonly thinkTagStyle: 'start' | 'implicit' | 'interleaved';
   readonly structuredOutputs: 'json_schema' | 'json_object' | 'none';
+  /** Beside what the format of the answer is refused as a parameter. */
+  readonly responseFormatAlone: readonly ('tools' | 'stream')[];
   readonly prefill: 'none' | 'plain' | 'prefix' | 'partial';
   readonly alternateRoles: boolean;
   readonly assistantBetweenToolAndUser: boolean;

@@ -27,6 +27,16 @@ describe('tool parameters', () => {
     expect(toolParameters({ allOf: [a, b] }, 'openai')).toMatchObject({ required: ['a', 'c'] });
   });
 
+  it('say a list of types as a choice, where only one type is known', () => {
+    const given = { properties: { a: { type: ['string', 'null'], description: 'd' } }, required: ['a'] };
+    expect(toolParameters(given, 'strict')).toEqual({
+      type: 'object',
+      properties: { a: { description: 'd', anyOf: [{ type: 'string' }, { type: 'null' }] } },
+      required: ['a'],
+      additionalProperties: false,
+    });
+  });
+
   it('lose what a grammar says by repetition, and nothing else of their meaning', () => {
     const given = {
       properties: {

@@ -46,7 +46,7 @@ export function toolParameters(schema: unknown, dialect: SchemaDialect): Schema 
     case 'gemini':
       return geminiSchema(root);
     case 'strict':
-      return walked(root, [resolve, listRequired, completeArray, dropUnsupportedByStrict, closeObject]);
+      return walked(root, [resolve, listRequired, completeArray, dropUnsupportedByStrict, splitTypeList, closeObject]);
     case 'grammar':
       return walked(root, [resolve, listRequired, completeArray, dropRepetition]);
   }

@@ -84,7 +84,7 @@ function wantedFormat(body: RequestHead): { readonly schema: unknown; readonly n
 
 function responseFormat(body: RequestHead, target: Target): Record<string, unknown> {
   const format = wantedFormat(body);
-  if (format === undefined || !isOfObject(format.schema)) return {};
+  if (format === undefined || !isOfObject(format.schema) || isOnlyDescribed(body, target)) return {};
   switch (target.quirks.chat.structuredOutputs) {
     case 'json_schema': {
       const output = outputSchema(format.schema);
@@ -104,9 +104,18 @@ function responseFormat(body: RequestHead, target: Target): Record<string, unkno
 export function formatInstruction(body: RequestHead, target: Target): string | undefined {
   const format = wantedFormat(body);
   if (format === undefined) return undefined;
-  if (target.quirks.chat.structuredOutputs === 'json_schema' && outputSchema(format.schema)) return undefined;
+  const isTaken = target.quirks.chat.structuredOutputs === 'json_schema' && !isOnlyDescribed(body, target);
+  if (isTaken && outputSchema(format.schema)) return undefined;
   const kind = isOfObject(format.schema) ? 'object' : 'value';
   return `Answer with one JSON ${kind} and nothing else. It must match this JSON schema:\n${jsonText(format.schema ?? {})}`;
+}
+
+/** The request has something beside which the parameter is refused. */
+function isOnlyDescribed(body: RequestHead, target: Target): boolean {
+  const { responseFormatAlone } = target.quirks.chat;
+  if (responseFormatAlone.length === 0) return false;
+  const hasTools = responseFormatAlone.includes('tools') && (body.tools ?? []).length > 0;
+  return hasTools || (responseFormatAlone.includes('stream') && body.stream === true);
 }
 
 function isOfObject(schema: unknown): boolean {

@@ -94,6 +94,21 @@ describe('the schema of a tool', () => {
   });
 });
 
+describe('the format of an answer', () => {
+  const format = { type: 'json_schema', schema: { type: 'object', properties: { title: { type: 'string' } } } };
+  const has = (id: string, more: object): boolean =>
+    'response_format' in sent({ output_config: { format }, ...more }, chatProvider(id));
+
+  it('is only described to Groq beside a stream or tools, and to Cerebras beside tools', () => {
+    expect([has('groq', {}), has('groq', { stream: true }), has('groq', { tools: TOOLS })]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([has('cerebras', { stream: true }), has('cerebras', { tools: TOOLS })]).toEqual([true, false]);
+  });
+});
+
 describe('a forced tool', () => {
   it.each(['lmstudio', 'llamacpp'])('is the only one that is offered where none can be named: %s', (id) => {
     const body = sent({ tools: TOOLS, tool_choice: { type: 'tool', name: 'Ls' } }, chatProvider(id));

@@ -237,6 +237,22 @@ describe('parameters', () => {
     expect(none.messages[0].content).toMatch(/^S\n.*JSON/);
   });
 
+  it('only describes the format in words beside what refuses the parameter', () => {
+    const format = { type: 'json_schema', schema: { type: 'object', properties: { title: { type: 'string' } } } };
+    const wish = { output_config: { format } };
+    const quirks = { structuredOutputs: 'json_schema', responseFormatAlone: ['tools', 'stream'] } as const;
+    expect(sent(wish, quirks)).toHaveProperty('response_format');
+    for (const more of [{ tools: [{ name: 'Read' }] }, { stream: true }]) {
+      const body = sent({ ...wish, ...more }, quirks);
+      expect(body).not.toHaveProperty('response_format');
+      expect(body.messages[0].content).toContain('"title"');
+      expect(sent({ ...wish, ...more }, { structuredOutputs: 'json_schema' })).toHaveProperty('response_format');
+    }
+    expect(sent({ ...wish, stream: true }, { ...quirks, responseFormatAlone: ['tools'] })).toHaveProperty(
+      'response_format',
+    );
+  });
+
   it.each([
     ['https://h', '/v1/chat/completions'],
     ['http://127.0.0.1:1234', '/v1/chat/completions'],
