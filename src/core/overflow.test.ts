@@ -236,6 +236,7 @@ describe('an overflow', () => {
     ],
     ['Input validation error: `max_new_tokens` must be <= 4096. Given: 32000', 4096],
     ['max_tokens: 32000 > 8192, which is the maximum allowed number of output tokens for x', 8192],
+    ['Error in `parameters.max_new_tokens`: ensure this value is less than or equal to 250', 250],
     ['body.max_tokens: Input should be less than or equal to 16384', 16384],
     ["[{'loc': ('body', 'max_tokens'), 'msg': 'Input should be less than or equal to 4096', 'input': 32000}]", 4096],
     ['too many tokens: max tokens must be less than or equal to 4096, the maximum output for this model', 4096],
