@@ -74,7 +74,7 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   parallelToolCalls: boolean(true, '`parallel_tool_calls` is accepted.'),
   usageInStream: boolean(true, '`stream_options.include_usage` is accepted. Otherwise usage is estimated.'),
   textToolCalls: listOf(
-    ['kimi', 'dsml', 'deepseek', 'qwen-xml', 'hermes', 'glm', 'minimax', 'llama'],
+    ['kimi', 'dsml', 'deepseek', 'qwen-xml', 'hermes', 'glm', 'minimax', 'llama', 'mistral', 'harmony'],
     'Notations of tool calls that the models leak into their text, where they are recovered.',
   ),
   thinkTags: boolean(false, '`<think>` in the text is reasoning.'),

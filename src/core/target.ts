@@ -161,7 +161,17 @@ export interface ChatQuirks {
 }
 
 /** How a model writes a tool call into its text. */
-export type TextToolCallFormat = 'kimi' | 'dsml' | 'deepseek' | 'qwen-xml' | 'hermes' | 'glm' | 'minimax' | 'llama';
+export type TextToolCallFormat =
+  | 'kimi'
+  | 'dsml'
+  | 'deepseek'
+  | 'qwen-xml'
+  | 'hermes'
+  | 'glm'
+  | 'minimax'
+  | 'llama'
+  | 'mistral'
+  | 'harmony';
 
 /** What is known of a model; `undefined` is "unknown" and is never guessed. */
 export interface ModelData {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { delta, sse, translate } from '../../../test/support/chat-answer.ts';
 import { chatProvider } from '../../../test/support/chat-provider.ts';
 import { sent } from '../../../test/support/chat-request.ts';
 import { assistant, result, text, use, user } from '../../../test/support/chat-turns.ts';
@@ -144,5 +145,17 @@ describe('effort', () => {
     ['fireworks', 'accounts/fireworks/models/kimi-k2p7-code', wish('xhigh'), 'high'],
   ])('of %s %s for %j is %s', (id, model, wanted, word) => {
     expect(effort(id, model, wanted)).toBe(word);
+  });
+});
+
+describe('a call that the server left in the text', () => {
+  it.each([
+    ['sglang', '{"name": "Read", "parameters": {"path": "a"}}'],
+    ['vllm', '[TOOL_CALLS][{"name": "Read", "arguments": {"path": "a"}}]'],
+    ['lmstudio', '<|channel|>commentary to=functions.Read <|constrain|>json<|message|>{"path":"a"}'],
+  ])('of %s is made: %s', (id, written) => {
+    const chunks = [...[...written].map((letter) => delta({ content: letter })), delta({}, 'stop')];
+    const told = translate(sse(chunks), { target: chatProvider(id), request: { tools: TOOLS } });
+    expect(told).toMatchObject({ stopReason: 'tool_use', content: [{ type: 'tool_use', name: 'Read' }] });
   });
 });
