@@ -136,7 +136,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'invalid_request',
-    says: /image (?:input|content|part)?s? ?(?:is|are) not (?:supported|enabled)|(?:does not|doesn't|cannot|can't) (?:support|accept|process|handle) (?:\w+ ){0,2}(?:image|vision|multi-?modal)|not a multi-?modal model|no endpoints found that support image|unknown variant `image_url`|image_url is only supported|content\W{1,4}(?:value )?must be a string|at most \d+ image|invalid image|failed to (?:load|decode|process) (?:the )?image|must be a base64 encoded image|missing data required for image/i,
+    says: /image (?:input|content|part)?s? ?(?:is|are) not (?:supported|enabled)|(?:does not|doesn't|cannot|can't) (?:support|accept|(?:pre)?process|handle|identify) (?:\w+ ){0,2}(?:image|vision|multi-?modal)|not a multi-?modal model|no endpoints found that support image|unknown variant `image_url`|image_url is only supported|unsupported (?:content part type\W{1,4})?image|content\W{1,4}(?:value )?must be a string|\bcontent\S* input should be a valid string|(?:at most \d+|too many) image|(?:invalid|valid \w+ or) (?:\w+ )?image|failed to (?:load|decode|process) (?:the )?image|must be a base64 encoded image|missing data required for image/i,
     about: 'image',
     why: 'a model without eyes, or a kind of picture that the server cannot read; some say so with 404 or 500, which the client would repeat',
     example: 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj',
@@ -150,7 +150,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'model_missing',
-    says: /model[ _]not[ _](?:exist|found|supported)|model_not_found|no such model|unknown model|invalid model|not a valid model|model.{0,80}(?:does not exist|is not found|not found|is not available|has been (?:deprecated|retired|removed|decommissioned)|has reached its end of life|is not supported by any provider)|model (?:is )?disabled|no models? loaded|non-serverless model|does not exist or you do not have access/i,
+    says: /model[ _]not[ _](?:exist|found|supported|available)|unavailable[ _]model|model_not_found|no such model|unknown model|invalid model|not a valid model|model.{0,80}(?:does not exist|is not found|not found|is not available|has been (?:deprecated|retired|removed|decommissioned)|has reached its end of life|is not supported by any provider)|model (?:is )?disabled|no models? loaded|non-serverless model|does not exist or you do not have access/i,
     statuses: [200, 400, 403, 404, 410, 422, 500, 503],
     shouldRetry: false,
     why: 'the provider has no such model',

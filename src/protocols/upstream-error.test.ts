@@ -128,6 +128,14 @@ describe('the fault of an error answer', () => {
     [500, 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj'],
     [500, 'Qwen/Qwen3.8-27B is not a multimodal model'],
     [500, 'this model is missing data required for image input'],
+    [400, 'Invalid PNG image'],
+    [400, 'Invalid request content: Downloaded response does not contain a valid JPG or PNG image.'],
+    [400, 'Cannot preprocess image len(combined_imgs) = 1, please provide valid images'],
+    [400, 'Too many images in request: 11 images provided, but the model supports a maximum of 10 images.'],
+    [400, 'Unsupported image format'],
+    [422, 'body.messages.2.content: Input should be a valid string'],
+    [500, 'Unsupported content part type: "image_url"'],
+    [500, 'cannot identify image file <_io.BytesIO object at 0x7f12>'],
   ])('a refused picture is told in the words on which the client takes it out: %i %s', (status, message) => {
     const picture = { type: 'image', source: { type: 'base64', media_type: 'image/webp', data: 'UklGRg==' } };
     const sent = envelope({ messages: [{ role: 'user', content: [picture] }] });
