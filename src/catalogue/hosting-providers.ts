@@ -5,6 +5,21 @@ const EFFORT_OF_GLM_AT_FIREWORKS: PartialQuirks = {
   chat: { effortValues: { none: 'none', low: 'high', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } },
 };
 
+/** Its thinking cannot be switched off. */
+const THINKING_OF_GLM_AT_TOGETHER: PartialQuirks = {
+  chat: {
+    reasoningField: 'reasoning_content',
+    thinkingParam: 'reasoning_effort',
+    effortValues: { low: 'low', medium: 'medium', high: 'high', xhigh: 'max', max: 'max' },
+  },
+};
+
+/** Models that think between tools want what they thought before, and some hosts refuse a turn without it. */
+const REASONING_KEPT = { reasoningField: 'reasoning_content', reasoningReplay: 'tool-turns' } as const;
+
+/** Behind the router it may be Groq or Cerebras that answers, which refuse the field. */
+const NO_REASONING_KEPT: PartialQuirks = { chat: { reasoningReplay: 'never' } };
+
 const REASONING_OF_GROQ = { reasoningField: 'reasoning', reasoningReplay: 'tool-turns' } as const;
 
 /** Companies that serve other people's models. */
@@ -62,8 +77,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
-        reasoningField: 'reasoning_content',
-        reasoningReplay: 'tool-turns',
+        ...REASONING_KEPT,
         thinkingParam: 'reasoning_effort',
         structuredOutputs: 'json_schema',
         promptCacheKey: true,
@@ -222,6 +236,8 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
+        reasoningField: 'reasoning',
+        reasoningReplay: 'tool-turns',
         thinkingParam: 'reasoning',
         // Only `reasoning: {enabled}` is documented for every model.
         effortValues: {},
@@ -229,6 +245,10 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         parallelToolCalls: false,
         topK: true,
       },
+    },
+    modelQuirks: {
+      'zai-org/GLM-5.3': THINKING_OF_GLM_AT_TOGETHER,
+      'zai-org/GLM-5.3-Flash': THINKING_OF_GLM_AT_TOGETHER,
     },
     docs: 'https://docs.together.ai/reference/chat-completions',
   },
@@ -247,6 +267,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     // Each model has a closed schema of its own: nothing beyond the common fields is sent.
     quirks: {
       chat: {
+        ...REASONING_KEPT,
         parallelToolCalls: false,
         thinkTags: true,
         textToolCalls: ['kimi', 'glm', 'deepseek'],
@@ -268,7 +289,14 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       fable: 'zai-org/GLM-5.3',
     },
     // What is behind the router changes from model to model: only the common fields are sent.
-    quirks: { chat: { parallelToolCalls: false, thinkTags: true, alternateRoles: true } },
+    quirks: { chat: { ...REASONING_KEPT, parallelToolCalls: false, thinkTags: true, alternateRoles: true } },
+    modelQuirks: {
+      'openai/gpt-oss-120b': NO_REASONING_KEPT,
+      'openai/gpt-oss-20b': NO_REASONING_KEPT,
+      'zai-org/GLM-4.7': NO_REASONING_KEPT,
+      'google/gemma-4-31B-it': NO_REASONING_KEPT,
+      'Qwen/Qwen3-32B': NO_REASONING_KEPT,
+    },
     docs: 'https://huggingface.co/docs/inference-providers',
   },
   {
@@ -286,7 +314,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       haiku: 'deepseek/deepseek-v4-flash',
       fable: 'zai-org/glm-5.3',
     },
-    quirks: { chat: { parallelToolCalls: false, structuredOutputs: 'json_object', topK: true } },
+    quirks: { chat: { ...REASONING_KEPT, parallelToolCalls: false, structuredOutputs: 'json_object', topK: true } },
     docs: 'https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion',
   },
   {
@@ -305,6 +333,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
+        ...REASONING_KEPT,
         thinkingParam: 'reasoning_effort',
         effortValues: { none: 'none', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' },
         structuredOutputs: 'json_object',

@@ -41,6 +41,22 @@ describe('a turn with tools', () => {
   });
 
   it.each([
+    ['together', 'moonshotai/Kimi-K2.7-Code', 'reasoning'],
+    ['together', 'zai-org/GLM-5.3', 'reasoning_content'],
+    ['huggingface', 'deepseek-ai/DeepSeek-V4.1-Flash', 'reasoning_content'],
+    ['huggingface', 'openai/gpt-oss-120b', undefined],
+    ['huggingface', 'google/gemma-4-31B-it', undefined],
+    ['novita', 'deepseek/deepseek-v4-flash', 'reasoning_content'],
+    ['deepinfra', 'deepseek-ai/DeepSeek-V4-Pro-0813', 'reasoning_content'],
+    ['nvidia-nim', 'moonshotai/kimi-k3', 'reasoning_content'],
+  ])('has its reasoning where the host passes it on: %s %s', (id, model, field) => {
+    const turn = sent({ tools: TOOLS, messages: TURN }, chatProvider(id, model)).messages[1];
+    const told = Object.keys(turn).filter((key) => key.startsWith('reasoning'));
+    expect(told).toEqual(field === undefined ? [] : [field]);
+    if (field !== undefined) expect(turn[field]).toBe('plan');
+  });
+
+  it.each([
     ['xai', ''],
     ['groq', ''],
     ['cerebras', ''],
@@ -64,6 +80,20 @@ describe('a turn with tools', () => {
       expect(roles(id, more)).toEqual(['user', 'assistant', 'tool', 'tool', 'user']);
     },
   );
+});
+
+describe('the effort', () => {
+  const GLM = ['zai-org/GLM-5.3', 'zai-org/GLM-5.3-Flash'];
+
+  it.each(GLM)('of %s at Together is a word, and its thinking is not switched off, which it cannot be', (model) => {
+    const asked = (more: object): unknown => sent(more, chatProvider('together', model));
+    const adaptive = { thinking: { type: 'adaptive' } };
+    expect(asked({ ...adaptive, output_config: { effort: 'low' } })).toMatchObject({ reasoning_effort: 'low' });
+    expect(asked({ ...adaptive, output_config: { effort: 'max' } })).toMatchObject({ reasoning_effort: 'max' });
+    for (const key of ['reasoning', 'reasoning_effort']) {
+      expect(asked({ thinking: { type: 'disabled' } })).not.toHaveProperty(key);
+    }
+  });
 });
 
 describe('a picture', () => {
