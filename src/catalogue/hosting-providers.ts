@@ -1,8 +1,10 @@
 import { type CatalogueEntry, remote } from './provider.ts';
 import type { PartialQuirks } from './quirks.ts';
 
-const EFFORT_OF_GLM_AT_FIREWORKS: PartialQuirks = {
-  chat: { effortValues: { none: 'none', low: 'high', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } },
+/** "A thinking-only model; disabling thinking is not supported", with 400. */
+const THINKING_OF_GLM_AT_FIREWORKS: PartialQuirks = {
+  messages: { disabledThinking: false },
+  chat: { effortValues: { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } },
 };
 
 /** Its thinking cannot be switched off. */
@@ -87,8 +89,8 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       },
     },
     modelQuirks: {
-      'accounts/fireworks/models/glm-5p3': EFFORT_OF_GLM_AT_FIREWORKS,
-      'accounts/fireworks/models/glm-5p3-flash': EFFORT_OF_GLM_AT_FIREWORKS,
+      'accounts/fireworks/models/glm-5p3': THINKING_OF_GLM_AT_FIREWORKS,
+      'accounts/fireworks/models/glm-5p3-flash': THINKING_OF_GLM_AT_FIREWORKS,
     },
     docs: 'https://docs.fireworks.ai/tools-sdks/anthropic-compatibility',
   },

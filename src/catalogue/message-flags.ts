@@ -21,6 +21,10 @@ export const MESSAGE_FLAGS: Flags<Quirks['messages']> = {
     '`thinking.type: "adaptive"` is understood. Otherwise it becomes `enabled` with a budget.',
   ),
   enabledThinking: boolean(true, '`thinking.type: "enabled"` is understood. Otherwise it becomes `adaptive`.'),
+  disabledThinking: boolean(
+    true,
+    '`thinking.type: "disabled"` is understood. Otherwise it is left out: a model that always thinks may refuse it.',
+  ),
   effort: choice(
     ['yes', 'no', 'not-when-thinking-off'],
     'no',

@@ -43,6 +43,8 @@ export interface Quirks {
     readonly adaptiveThinking: boolean;
     /** `thinking.type: "enabled"` is understood; otherwise mapped to `adaptive`. */
     readonly enabledThinking: boolean;
+    /** `thinking.type: "disabled"` is understood; otherwise left out. */
+    readonly disabledThinking: boolean;
     /** `output_config.effort` is understood. `not-when-thinking-off`: rejected beside `thinking: disabled`. */
     readonly effort: 'yes' | 'no' | 'not-when-thinking-off';
     /** From the client's effort to the provider's words; a missing one goes out as it is. */

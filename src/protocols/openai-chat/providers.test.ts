@@ -96,6 +96,18 @@ describe('the effort', () => {
   });
 });
 
+describe('GLM 5.3 at Fireworks', () => {
+  const target = chatProvider('fireworks', 'accounts/fireworks/models/glm-5p3-flash');
+
+  it('is never told not to think, which it answers with 400, and knows a low effort', () => {
+    expect(sent({ thinking: { type: 'disabled' } }, target)).not.toHaveProperty('reasoning_effort');
+    const effort = (word: string): unknown =>
+      sent({ thinking: { type: 'adaptive' }, output_config: { effort: word } }, target).reasoning_effort;
+    expect(['low', 'medium', 'high', 'xhigh', 'max'].map(effort)).toEqual(['low', 'high', 'high', 'max', 'max']);
+    expect(target.quirks.messages.disabledThinking).toBe(false);
+  });
+});
+
 describe('a picture', () => {
   const picture = (type: string): Message =>
     user([{ type: 'image', source: { type: 'base64', media_type: type, data: 'UklGRg==' } }]);
@@ -169,9 +181,8 @@ describe('effort', () => {
     ['mistral', 'devstral-latest', wish('high'), undefined],
     ['cerebras', 'zai-glm-4.7', wish('high'), undefined],
     ['cerebras', 'zai-glm-4.7', { thinking: { type: 'disabled' } }, 'none'],
-    ['fireworks', 'accounts/fireworks/models/glm-5p3', wish('low'), 'high'],
+    ['fireworks', 'accounts/fireworks/models/glm-5p3', wish('low'), 'low'],
     ['fireworks', 'accounts/fireworks/models/glm-5p3', wish('max'), 'max'],
-    ['fireworks', 'accounts/fireworks/models/glm-5p3-flash', { thinking: { type: 'disabled' } }, 'none'],
     ['fireworks', 'accounts/fireworks/models/kimi-k2p7-code', wish('xhigh'), 'high'],
   ])('of %s %s for %j is %s', (id, model, wanted, word) => {
     expect(effort(id, model, wanted)).toBe(word);
