@@ -1,6 +1,14 @@
 import { type CatalogueEntry, remote } from './provider.ts';
 import type { PartialQuirks } from './quirks.ts';
 
+/** It thinks always: the least it can be asked for is little. */
+const EFFORT_OF_GROK: PartialQuirks = {
+  chat: {
+    thinkingParam: 'reasoning_effort',
+    effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' },
+  },
+};
+
 const REASONING_OF_MISTRAL: PartialQuirks = {
   chat: {
     reasoningField: 'thinking-parts',
@@ -124,12 +132,14 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
           effortValues: { none: 'none', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
         },
       },
-      'grok-4.7': {
+      'grok-4.5': {
         chat: {
           thinkingParam: 'reasoning_effort',
-          effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' },
+          effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
         },
       },
+      'grok-4.6': EFFORT_OF_GROK,
+      'grok-4.7': EFFORT_OF_GROK,
     },
     docs: 'https://docs.x.ai/docs/api-reference',
   },

@@ -111,6 +111,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
+        ...REASONING_KEPT,
         thinkingParam: 'reasoning_effort',
         effortValues: { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' },
       },

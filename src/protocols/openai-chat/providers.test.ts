@@ -47,6 +47,7 @@ describe('a turn with tools', () => {
     ['huggingface', 'openai/gpt-oss-120b', undefined],
     ['huggingface', 'google/gemma-4-31B-it', undefined],
     ['novita', 'deepseek/deepseek-v4-flash', 'reasoning_content'],
+    ['friendliai', 'zai-org/GLM-5.3', 'reasoning_content'],
     ['deepinfra', 'deepseek-ai/DeepSeek-V4-Pro-0813', 'reasoning_content'],
     ['nvidia-nim', 'moonshotai/kimi-k3', 'reasoning_content'],
   ])('has its reasoning where the host passes it on: %s %s', (id, model, field) => {
@@ -175,6 +176,9 @@ describe('effort', () => {
     ['xai', 'grok-4.3', wish('max'), 'high'],
     ['xai', 'grok-4.3', { thinking: { type: 'disabled' } }, 'none'],
     ['xai', 'grok-4.7', { thinking: { type: 'disabled' } }, 'low'],
+    ['xai', 'grok-4.6', wish('max'), 'xhigh'],
+    ['xai', 'grok-4.5', wish('max'), 'high'],
+    ['xai', 'grok-4.5', { thinking: { type: 'disabled' } }, 'low'],
     ['mistral', 'mistral-small-latest', wish('low'), 'high'],
     ['mistral', 'mistral-medium-3-5', wish('max'), 'high'],
     ['mistral', 'mistral-medium-3.5', { thinking: { type: 'disabled' } }, 'none'],
