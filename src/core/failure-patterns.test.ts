@@ -151,6 +151,26 @@ describe('the table of failures', () => {
     [400, 'The `signature` of the thinking block: thinking.signature: Field required', 'thinking_signature'],
     [
       400,
+      "wrong_api_format messages.2.assistant.reasoning_content: property 'messages.2.assistant.reasoning_content' is unsupported",
+      'thinking_signature',
+    ],
+    [
+      400,
+      "'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property 'reasoning_content' is unsupported)]",
+      'thinking_signature',
+    ],
+    [400, "Extra inputs are not permitted, field: 'messages[2].reasoning_content', value: 'x'", 'thinking_signature'],
+    [422, 'body.messages.2.assistant.reasoning: Extra inputs are not permitted', 'thinking_signature'],
+    [400, 'Reasoning input is not enabled for this model', 'thinking_signature'],
+    [400, 'The `reasoning_content` in the thinking mode must be passed back to the API.', 'invalid_request'],
+    [
+      400,
+      'thinking is enabled but reasoning_content is missing in assistant tool call message at index 2',
+      'invalid_request',
+    ],
+    [400, 'reasoning_effort is not supported with this model', 'invalid_request'],
+    [
+      400,
       'messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`',
       'thinking_signature',
     ],

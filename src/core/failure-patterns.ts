@@ -89,6 +89,13 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
     example: 'messages.3.content.0: Invalid `signature` in `thinking` block',
   },
   {
+    class: 'thinking_signature',
+    says: /messages\b.{0,120}\breasoning(?:_content|_details)?\b.{0,40}(?:unsupported|not (?:permitted|supported|allowed))|not permitted.{0,30}messages.{0,30}\breasoning|reasoning input is not enabled/i,
+    statuses: [400, 422],
+    why: 'reasoning that was sent back to a model or a host that takes none, as behind a router',
+    example: "messages.2.assistant.reasoning_content: property 'messages.2.assistant.reasoning_content' is unsupported",
+  },
+  {
     class: 'output_overflow',
     says: /input length and `?max_tokens`? exceed context limit|max_(?:completion_)?tokens.{0,40}is too large.{0,120}context length|tokens *= *\d+ cannot be greater than max_model_len/i,
     why: 'the input fits, the answer asked for does not: the client lowers max_tokens',
