@@ -4,6 +4,7 @@ import {
   choice,
   type Flags,
   integer,
+  list,
   listOf,
   map,
   optionalInteger,
@@ -30,9 +31,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     'Where system messages may stand. With `first`, later ones become marked user messages: many chat templates refuse or reorder them.',
   ),
   reasoningField: choice(
-    ['none', 'reasoning_content', 'reasoning', 'reasoning_details', 'think-tags'],
+    ['none', 'reasoning_content', 'reasoning', 'reasoning_details', 'think-tags', 'thinking-parts'],
     'none',
-    'Field in which reasoning of earlier turns is sent back. A field that the server does not know is a 400 on strict ones.',
+    'Field in which reasoning of earlier turns is sent back, or its place in the content: in tags, or as a part of type `thinking`. A field that the server does not know is a 400 on strict ones.',
   ),
   reasoningReplay: choice(
     ['never', 'tool-turns', 'always'],
@@ -60,22 +61,24 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   ),
   toolIdMaxLength: integer(64, 'Longest tool call id.'),
   schemaDialect: choice(
-    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'],
+    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict', 'grammar'],
     'json-schema',
-    'What tool schemas may hold: anything; no unions at the root; no type beside `anyOf`; no keywords unknown to Gemini; or only what constrained decoders take.',
+    'What tool schemas may hold: anything; no unions at the root; no type beside `anyOf`; no keywords unknown to Gemini; only what constrained decoders take; or no lengths, counts and patterns, of which grammars become too large.',
   ),
   strictTools: boolean(false, '`strict: true` on function tools is understood.'),
   pdf: boolean(false, 'PDF is accepted as a `file` part. Otherwise a visible note takes its place.'),
   urlImages: boolean(true, 'Images given by URL are fetched by the server.'),
+  imageTypes: list('Kinds of pictures that are read (`image/png`); others are left out with a note. Empty: all.'),
+  tools: boolean(true, 'Tools are accepted. Otherwise none are sent, and calls of the history are told as text.'),
   toolChoice: choice(
-    ['full', 'no-required', 'auto-only', 'none'],
+    ['full', 'no-required', 'no-named', 'auto-only', 'none'],
     'full',
-    'Which `tool_choice` is accepted: all; none that forces a call; only `auto`; or not even the key.',
+    'Which `tool_choice` is accepted: all; none that forces a call; none that names a tool; only `auto`; or not even the key.',
   ),
   parallelToolCalls: boolean(true, '`parallel_tool_calls` is accepted.'),
   usageInStream: boolean(true, '`stream_options.include_usage` is accepted. Otherwise usage is estimated.'),
   textToolCalls: listOf(
-    ['kimi', 'dsml', 'deepseek', 'qwen-xml', 'hermes', 'glm', 'minimax', 'llama'],
+    ['kimi', 'dsml', 'deepseek', 'qwen-xml', 'hermes', 'glm', 'minimax', 'llama', 'mistral', 'harmony'],
     'Notations of tool calls that the models leak into their text, where they are recovered.',
   ),
   thinkTags: boolean(false, '`<think>` in the text is reasoning.'),
@@ -92,6 +95,10 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   formatWhileThinking: boolean(
     true,
     '`response_format` is accepted while thinking. Otherwise the schema is put into words alone.',
+  ),
+  responseFormatAlone: listOf(
+    ['tools', 'stream'],
+    'Beside what `response_format` is refused: there the schema is only put into words.',
   ),
   prefill: choice(
     ['none', 'plain', 'prefix', 'partial'],
@@ -148,6 +155,9 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
   topK: boolean(false, '`top_k` is accepted.'),
   minTemperature: optionalNumber('Lowest temperature that is accepted; a lower one is raised to it.'),
   minOutputTokens: optionalInteger('Lowest output limit that is accepted; a lower one is raised to it.'),
+  maxTokensUnstreamed: optionalInteger(
+    'Highest output limit of an answer in one piece; above it a stream is asked for and put together.',
+  ),
   toolResultImages: choice(
     ['inline', 'move'],
     'move',

@@ -1,8 +1,18 @@
 import { type CatalogueEntry, remote } from './provider.ts';
 import type { PartialQuirks } from './quirks.ts';
 
-const REASONING_EFFORT_OF_MISTRAL: PartialQuirks = {
+/** It thinks always: the least it can be asked for is little. */
+const EFFORT_OF_GROK: PartialQuirks = {
   chat: {
+    thinkingParam: 'reasoning_effort',
+    effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' },
+  },
+};
+
+const REASONING_OF_MISTRAL: PartialQuirks = {
+  chat: {
+    reasoningField: 'thinking-parts',
+    reasoningReplay: 'tool-turns',
     thinkingParam: 'reasoning_effort',
     effortValues: { none: 'none', low: 'high', medium: 'high', high: 'high', xhigh: 'high', max: 'high' },
   },
@@ -105,8 +115,11 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
       },
     },
     modelQuirks: {
-      'mistral-medium-3.5': REASONING_EFFORT_OF_MISTRAL,
-      'mistral-large-4': REASONING_EFFORT_OF_MISTRAL,
+      'mistral-medium-3.5': REASONING_OF_MISTRAL,
+      'mistral-medium-3-5': REASONING_OF_MISTRAL,
+      'mistral-large-4': REASONING_OF_MISTRAL,
+      'mistral-small-latest': REASONING_OF_MISTRAL,
+      'mistral-small-2603': REASONING_OF_MISTRAL,
     },
     docs: 'https://docs.mistral.ai/api/',
   },
@@ -117,14 +130,30 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
     keyVariables: ['XAI_API_KEY'],
     endpoints: [remote('openai-chat', 'https://api.x.ai/v1')],
     models: { opus: 'grok-4.7', sonnet: 'grok-4.7', haiku: 'grok-4.3', fable: 'grok-4.7' },
-    quirks: { chat: { structuredOutputs: 'json_schema', stop: false } },
+    quirks: {
+      chat: {
+        structuredOutputs: 'json_schema',
+        stop: false,
+        imageTypes: ['image/jpeg', 'image/png'],
+        // "Each message must have at least one content element."
+        emptyAssistantContent: 'empty-string',
+      },
+    },
     modelQuirks: {
-      'grok-4.7': {
+      'grok-4.3': {
         chat: {
           thinkingParam: 'reasoning_effort',
-          effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' },
+          effortValues: { none: 'none', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
         },
       },
+      'grok-4.5': {
+        chat: {
+          thinkingParam: 'reasoning_effort',
+          effortValues: { none: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' },
+        },
+      },
+      'grok-4.6': EFFORT_OF_GROK,
+      'grok-4.7': EFFORT_OF_GROK,
     },
     docs: 'https://docs.x.ai/docs/api-reference',
   },
@@ -169,7 +198,7 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
     quirks: {
       chat: {
         alternateRoles: true,
-        toolChoice: 'none',
+        tools: false,
         parallelToolCalls: false,
         structuredOutputs: 'json_schema',
         thinkTags: true,

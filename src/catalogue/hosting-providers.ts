@@ -31,6 +31,29 @@ const DEEPSEEK_REASONING: PartialQuirks = {
   chat: { reasoningField: 'reasoning_content', reasoningPlaceholder: NO_REASONING_KEPT },
 };
 
+/** "A thinking-only model; disabling thinking is not supported", with 400. */
+const THINKING_OF_GLM_AT_FIREWORKS: PartialQuirks = {
+  messages: { disabledThinking: false },
+  chat: { effortValues: { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' } },
+};
+
+/** Its thinking cannot be switched off. */
+const THINKING_OF_GLM_AT_TOGETHER: PartialQuirks = {
+  chat: {
+    reasoningField: 'reasoning_content',
+    thinkingParam: 'reasoning_effort',
+    effortValues: { low: 'low', medium: 'medium', high: 'high', xhigh: 'max', max: 'max' },
+  },
+};
+
+/** Models that think between tools want what they thought before, and some hosts refuse a turn without it. */
+const REASONING_KEPT = { reasoningField: 'reasoning_content', reasoningReplay: 'tool-turns' } as const;
+
+/** Behind the router it may be Groq or Cerebras that answers, which refuse the field. */
+const NO_REASONING_BACK: PartialQuirks = { chat: { reasoningReplay: 'never' } };
+
+const REASONING_OF_GROQ = { reasoningField: 'reasoning', reasoningReplay: 'tool-turns' } as const;
+
 /** Companies that serve other people's models. */
 export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
   {
@@ -92,13 +115,18 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
-        reasoningField: 'reasoning_content',
-        reasoningReplay: 'tool-turns',
+        ...REASONING_KEPT,
         thinkingParam: 'reasoning_effort',
         structuredOutputs: 'json_schema',
         promptCacheKey: true,
         topK: true,
+        // "Requests with max_tokens > 4096 must have stream=true".
+        maxTokensUnstreamed: 4096,
       },
+    },
+    modelQuirks: {
+      'accounts/fireworks/models/glm-5p3': THINKING_OF_GLM_AT_FIREWORKS,
+      'accounts/fireworks/models/glm-5p3-flash': THINKING_OF_GLM_AT_FIREWORKS,
     },
     docs: 'https://docs.fireworks.ai/tools-sdks/anthropic-compatibility',
   },
@@ -119,6 +147,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
+        ...REASONING_KEPT,
         thinkingParam: 'reasoning_effort',
         effortValues: { low: 'low', medium: 'high', high: 'high', xhigh: 'max', max: 'max' },
       },
@@ -175,14 +204,19 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         maxTokensField: 'max_completion_tokens',
         emptyAssistantContent: 'empty-string',
         structuredOutputs: 'json_schema',
+        responseFormatAlone: ['tools', 'stream'],
         textToolCalls: ['llama'],
+        // Qwen's reasoning is text unless there are tools.
+        thinkTags: true,
       },
     },
+    // Models that do not reason refuse the field.
     modelQuirks: {
-      'openai/gpt-oss-120b': { chat: { thinkingParam: 'reasoning_effort' } },
-      'openai/gpt-oss-20b': { chat: { thinkingParam: 'reasoning_effort' } },
+      'openai/gpt-oss-120b': { chat: { ...REASONING_OF_GROQ, thinkingParam: 'reasoning_effort' } },
+      'openai/gpt-oss-20b': { chat: { ...REASONING_OF_GROQ, thinkingParam: 'reasoning_effort' } },
       'qwen/qwen3.8-27b': {
         chat: {
+          ...REASONING_OF_GROQ,
           thinkingParam: 'reasoning_effort',
           effortValues: { none: 'none', low: 'default', medium: 'default', high: 'default' },
         },
@@ -201,12 +235,23 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         maxTokensField: 'max_completion_tokens',
         emptyAssistantContent: 'empty-string',
         structuredOutputs: 'json_schema',
+        responseFormatAlone: ['tools'],
         schemaDialect: 'strict',
         promptCacheKey: true,
         urlImages: false,
+        thinkTags: true,
       },
     },
     modelQuirks: {
+      'zai-glm-4.7': {
+        chat: {
+          // No field for reasoning is accepted: the model's own tags carry it.
+          reasoningField: 'think-tags',
+          reasoningReplay: 'tool-turns',
+          thinkingParam: 'reasoning_effort',
+          effortValues: { none: 'none' },
+        },
+      },
       'qwen-3.8-27b': {
         chat: {
           thinkingParam: 'reasoning_effort',
@@ -230,6 +275,8 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
+        reasoningField: 'reasoning',
+        reasoningReplay: 'tool-turns',
         thinkingParam: 'reasoning',
         // Only `reasoning: {enabled}` is documented for every model.
         effortValues: {},
@@ -237,6 +284,10 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
         parallelToolCalls: false,
         topK: true,
       },
+    },
+    modelQuirks: {
+      'zai-org/GLM-5.3': THINKING_OF_GLM_AT_TOGETHER,
+      'zai-org/GLM-5.3-Flash': THINKING_OF_GLM_AT_TOGETHER,
     },
     docs: 'https://docs.together.ai/reference/chat-completions',
   },
@@ -253,7 +304,15 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       fable: 'moonshotai/kimi-k3',
     },
     // Each model has a closed schema of its own: nothing beyond the common fields is sent.
-    quirks: { chat: { parallelToolCalls: false, thinkTags: true, textToolCalls: ['kimi', 'glm', 'deepseek'] } },
+    quirks: {
+      chat: {
+        ...REASONING_KEPT,
+        parallelToolCalls: false,
+        thinkTags: true,
+        textToolCalls: ['kimi', 'glm', 'deepseek'],
+        alternateRoles: true,
+      },
+    },
     docs: 'https://docs.api.nvidia.com/nim/reference/llm-apis',
   },
   {
@@ -269,7 +328,14 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       fable: 'zai-org/GLM-5.3',
     },
     // What is behind the router changes from model to model: only the common fields are sent.
-    quirks: { chat: { parallelToolCalls: false, thinkTags: true } },
+    quirks: { chat: { ...REASONING_KEPT, parallelToolCalls: false, thinkTags: true, alternateRoles: true } },
+    modelQuirks: {
+      'openai/gpt-oss-120b': NO_REASONING_BACK,
+      'openai/gpt-oss-20b': NO_REASONING_BACK,
+      'zai-org/GLM-4.7': NO_REASONING_BACK,
+      'google/gemma-4-31B-it': NO_REASONING_BACK,
+      'Qwen/Qwen3-32B': NO_REASONING_BACK,
+    },
     docs: 'https://huggingface.co/docs/inference-providers',
   },
   {
@@ -287,7 +353,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
       haiku: 'deepseek/deepseek-v4-flash',
       fable: 'zai-org/glm-5.3',
     },
-    quirks: { chat: { parallelToolCalls: false, structuredOutputs: 'json_object', topK: true } },
+    quirks: { chat: { ...REASONING_KEPT, parallelToolCalls: false, structuredOutputs: 'json_object', topK: true } },
     docs: 'https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion',
   },
   {
@@ -306,6 +372,7 @@ export const HOSTING_PROVIDERS: readonly CatalogueEntry[] = [
     },
     quirks: {
       chat: {
+        ...REASONING_KEPT,
         thinkingParam: 'reasoning_effort',
         effortValues: { none: 'none', low: 'low', medium: 'medium', high: 'high', xhigh: 'xhigh', max: 'xhigh' },
         structuredOutputs: 'json_object',

@@ -21,6 +21,10 @@ export const MESSAGE_FLAGS: Flags<Quirks['messages']> = {
     '`thinking.type: "adaptive"` is understood. Otherwise it becomes `enabled` with a budget.',
   ),
   enabledThinking: boolean(true, '`thinking.type: "enabled"` is understood. Otherwise it becomes `adaptive`.'),
+  disabledThinking: boolean(
+    true,
+    '`thinking.type: "disabled"` is understood. Otherwise it is left out: a model that always thinks may refuse it.',
+  ),
   effort: choice(
     ['yes', 'no', 'not-when-thinking-off'],
     'no',
@@ -37,7 +41,7 @@ export const MESSAGE_FLAGS: Flags<Quirks['messages']> = {
     'Tools that the client runs are known by their type (`bash_20250124`, `text_editor_20250728`, `memory_20250818`). Otherwise they are sent with a schema.',
   ),
   schemaDialect: choice(
-    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'],
+    ['json-schema', 'openai', 'moonshot', 'gemini', 'strict', 'grammar'],
     'json-schema',
     'What tool schemas may hold, as `chat.schema_dialect`.',
   ),

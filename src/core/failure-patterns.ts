@@ -1,5 +1,4 @@
 import type { FailureClass } from './failure.ts';
-import { OUTPUT_LIMIT } from './overflow.ts';
 
 /** One way in which a provider says what went wrong. */
 export interface FailurePattern {
@@ -10,6 +9,8 @@ export interface FailurePattern {
   readonly statuses?: readonly number[];
   /** `false`: the same request cannot succeed, whatever is waited. */
   readonly shouldRetry?: false;
+  /** What of the request it is about: the client takes a picture out of the conversation when it is told in its words. */
+  readonly about?: 'image';
   readonly why: string;
   readonly example: string;
 }
@@ -97,6 +98,13 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
     example: 'messages.3.content.0: Invalid `signature` in `thinking` block',
   },
   {
+    class: 'thinking_signature',
+    says: /messages\b.{0,120}\breasoning(?:_content|_details)?\b.{0,40}(?:unsupported|not (?:permitted|supported|allowed))|not permitted.{0,30}messages.{0,30}\breasoning|reasoning input is not enabled/i,
+    statuses: [400, 422],
+    why: 'reasoning that was sent back to a model or a host that takes none, as behind a router',
+    example: "messages.2.assistant.reasoning_content: property 'messages.2.assistant.reasoning_content' is unsupported",
+  },
+  {
     class: 'output_overflow',
     says: /input length and `?max_tokens`? exceed context limit|max_(?:completion_)?tokens.{0,40}is too large.{0,120}context length|tokens *= *\d+ cannot be greater than max_model_len/i,
     why: 'the input fits, the answer asked for does not: the client lowers max_tokens',
@@ -104,23 +112,23 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
       'input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length or `max_tokens` and try again',
   },
   {
-    class: 'output_overflow',
-    says: OUTPUT_LIMIT,
-    statuses: [200, 400, 422],
-    why: 'more is asked for than the model ever writes: the client lowers max_tokens',
-    example: 'max_tokens is too large: 64000. This model supports at most 16384 completion tokens',
-  },
-  {
     class: 'context_overflow',
-    says: /context_length_exceeded|context_?window_?exceeded|exceed_context_size|max_prompt_tokens_exceeded|tokens_limit_reached|(?:maximum|max) (?:model )?(?:context|prompt) (?:length|window)|context (?:window|length|size) (?:limit )?(?:is |has been )?exceed|exceeds? (?:the |its |your |this )?(?:available |maximum |max |model'?s? )*(?:context|prompt)[ _-]?(?:window|length|size|limit)|exceeded model token limit|(?:longer|larger|greater) than the (?:model'?s? )?(?:max(?:imum)? )?(?:context|model) (?:length|size)|context length is only|reached context length of|n_keep: *\d+ *>= *n_ctx/i,
+    says: /context_length_exceeded|context_?window_?exceeded|exceed_context_size|max_prompt_tokens_exceeded|tokens_limit_reached|(?:maximum|max) (?:model )?(?:context|prompt) (?:length|window)|context (?:window|length|size) (?:limit )?(?:is |has been )?exceed|exceeds? (?:the |its |your |this )?(?:available |maximum |max |model'?s? )*(?:context|prompt)[ _-]?(?:window|length|size|limit)|exceeded model token limit|(?:longer|larger|greater) than the (?:model'?s? )?(?:max(?:imum)? )?(?:context|model) (?:length|size)|context length is only|reached context length of|n_keep:? *\(?\d+\)? *>= *n_ctx/i,
     why: 'the usual wordings of OpenAI and of those who follow it',
     example: "This model's maximum context length is 128000 tokens. However, your messages resulted in 130011 tokens.",
   },
   {
     class: 'context_overflow',
-    says: /(?:prompt|input) (?:tokens? |length |token length )?(?:is |are )?too (?:long|large)|tokens_too_long|token count.{0,40}cannot exceed|max(?:imum)? input tokens is|prompt exceeds max length|input (?:content )?length.{0,30}exceeds|exceeds (?:the )?limit of \d+|too large for model with \d+|reduce the length of the (?:messages|prompt)|range of input length should be|context the overflows|context size has been exceeded|configured context size is|input tokens? exceeds?|exceed max message tokens|too many total text bytes|request too large for model.{0,40}context|^1261\b|input token count.{0,60}exceeds|must be less than (?:or equal to )?max_seq_len|message token length exceeds? model limit|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less than)|tokens in the prompt cannot exceed|content_length_exceeds_threshold|exceeds the kv memory budget|超长/i,
+    says: /(?:prompt|input) (?:tokens? |length |token length )?(?:is |are )?too (?:long|large)|tokens_too_long|token count.{0,40}cannot exceed|max(?:imum)? input tokens is|prompt exceeds max length|input (?:content )?length.{0,30}exceeds|exceeds (?:the )?limit of \d+|too large for model with \d+|reduce the length of the (?:messages|prompt)|range of input length should be|context the overflows|context size has been exceeded|configured context size is|input tokens? exceeds?|exceed max message tokens|too many total text bytes|request too large for model.{0,40}context|^1261\b|input token count.{0,60}exceeds|must be less than (?:or equal to )?max_seq_len|message token length exceeds? model limit|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less than)|tokens in the prompt cannot exceed|content_length_exceeds_threshold|exceeds the kv memory budget|input_too_large\b|context shift is disabled|request body too large for .{1,80}max size: *\d+ tokens|超长/i,
     why: 'wordings of single providers',
     example: 'Prompt contains 65673 tokens and 0 draft tokens, too large for model with 32768 maximum context length',
+  },
+  {
+    class: 'output_overflow',
+    says: /\bmax[_ ](?:completion[_ ]|output[_ ]|new[_ ])?tokens\b(?:.{0,60}(?:(?:must be|should be|value is) (?:less than or equal to|<=|no more than|at most)|valid range|should be \[)|.{0,90}above maximum value|.{0,20}too large: *\d+\..{0,40}supports at most|: *\d+ *> *\d+, which is the maximum)/i,
+    statuses: [200, 400, 413, 416, 422],
+    why: 'more than any answer of the model may have: the client lowers max_tokens when it is told in words that it knows',
+    example: 'max_tokens is too large: 64000. This model supports at most 16384 completion tokens',
   },
   {
     class: 'content_policy',
@@ -137,21 +145,28 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'permission',
-    says: /^(?:1110|1111|1112|1121|1220|1311|1313|2061)\b|\(2061\)|location is not supported|(?:country|region),? .{0,30}not supported|unsupported_country/i,
+    says: /^(?:1110|1111|1112|1121|1220|1311|1313|2061)\b|\(2061\)|location is not supported|(?:country|region),? .{0,30}not supported|unsupported_country|organization (?:has been|is) restricted/i,
     shouldRetry: false,
-    why: 'codes of Zhipu and MiniMax for a locked account or another plan, which come as 429 or 500; a country that is not served, which comes as 400',
+    why: 'codes of Zhipu and MiniMax for a locked account or another plan, which come as 429 or 500; a country that is not served and a restricted organization, which come as 400',
     example: '1311 The current subscription plan does not include access to this model',
   },
   {
     class: 'invalid_request',
-    says: /no endpoints (?:found|available) (?:that|matching)|no allowed providers are available|does not support tools|requires --enable-auto-tool-choice/i,
+    says: /image (?:input|content|part)?s? ?(?:is|are) not (?:supported|enabled)|(?:does not|doesn't|cannot|can't) (?:support|accept|(?:pre)?process|handle|identify) (?:\w+ ){0,2}(?:image|vision|multi-?modal)|not a multi-?modal model|no endpoints found that support image|unknown variant `image_url`|image_url is only supported|unsupported (?:content part type\W{1,4})?image|content\W{1,4}(?:value )?must be a string|\bcontent\S* input should be a valid string|(?:at most \d+|too many) image|(?:invalid|valid \w+ or) (?:\w+ )?image|failed to (?:load|decode|process) (?:the )?image|must be a base64 encoded image|missing data required for image/i,
+    about: 'image',
+    why: 'a model without eyes, or a kind of picture that the server cannot read; some say so with 404 or 500, which the client would repeat',
+    example: 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj',
+  },
+  {
+    class: 'invalid_request',
+    says: /no endpoints (?:found|available) (?:that|matching)|no allowed providers are available|does not support tools|requires --(?:enable-auto-tool-choice|tool-call-parser|jinja)|requires? --jinja/i,
     shouldRetry: false,
     why: 'the model is there, and cannot do what is asked: the 404 of OpenRouter would make the client ask for another model',
     example: 'No endpoints found that support tool use. Try disabling tools.',
   },
   {
     class: 'model_missing',
-    says: /model[ _]not[ _](?:exist|found|supported)|model_not_found|no such model|unknown model|invalid model|not a valid model|model.{0,80}(?:does not exist|is not found|not found|is not available|has been (?:deprecated|retired|removed))|model (?:is )?disabled|does not exist or you do not have access|^1211\b/i,
+    says: /model[ _]not[ _](?:exist|found|supported|available)|unavailable[ _]model|model_not_found|no such model|unknown model|invalid model|not a valid model|model.{0,80}(?:does not exist|is not found|not found|is not available|has been (?:deprecated|retired|removed|decommissioned)|has reached its end of life|is not supported by any provider)|model (?:is )?disabled|no models? loaded|non-serverless model|does not exist or you do not have access|^1211\b/i,
     statuses: [200, 400, 403, 404, 410, 422, 500, 503],
     shouldRetry: false,
     why: 'the provider has no such model',
@@ -167,13 +182,21 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'invalid_request',
-    says: /image input is not supported|does not support image/i,
-    why: 'llama.cpp says with 500 that the model cannot see; the client would repeat that ten times',
-    example: 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj',
+    says: /jinja (?:exception|template)|raise_exception\(|while executing \w+ at line \d+, column|roles must alternate|template: .{0,40}: executing "/i,
+    shouldRetry: false,
+    why: "the model's chat template refuses the conversation, mostly with 500: every repeat fails too",
+    example: 'Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...',
+  },
+  {
+    class: 'server_error',
+    says: /\b(?:tool_use_failed|output_parse_failed|json_validate_failed)\b|^(?:model unloaded|channel error)\b|model has crashed/i,
+    statuses: [200, 400],
+    why: 'the model made something unreadable at Groq, or crashed in LM Studio: not the fault of the request, so a repeat helps',
+    example: "tool_use_failed Failed to call a function. See 'failed_generation' for more details.",
   },
   {
     class: 'invalid_request',
-    says: /invalid schema for (?:function|tool)|invalid_function_parameters/i,
+    says: /invalid schema for (?:function|tool)|invalid_function_parameters|JSON schema conversion failed/i,
     why: "a tool's schema is refused: the same on every repeat, whatever the status",
     example: "Invalid schema for function 'mcp__x': object schema missing properties",
   },
@@ -192,7 +215,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'overloaded',
-    says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|high (?:traffic|demand)|^(?:1305|1312)\b/i,
+    says: /overloaded|engine_overloaded|(?:service|server|system|engine|model) is (?:currently |temporarily )?(?:too )?(?:busy|overloaded|at capacity|unavailable)|insufficient_system_resource|no (?:available )?capacity|model (?:too )?busy|DEGRADED function|high (?:traffic|demand)|^(?:1305|1312)\b/i,
     why: "the provider's capacity, whatever status it comes with",
     example: 'engine_overloaded_error The engine is currently overloaded, please try again later',
   },
@@ -211,8 +234,10 @@ const BY_STATUS: Readonly<Record<number, FailureClass>> = {
   403: 'permission',
   404: 'model_missing',
   408: 'timeout_first_byte',
+  410: 'model_missing',
   413: 'too_large',
   429: 'rate_limit',
+  498: 'overloaded',
   499: 'server_error',
   503: 'overloaded',
   504: 'timeout_first_byte',
@@ -224,6 +249,7 @@ const BY_STATUS: Readonly<Record<number, FailureClass>> = {
 export interface RecognisedFailure {
   readonly class: FailureClass;
   readonly shouldRetry?: false;
+  readonly about?: 'image';
 }
 
 /** What matters is said in the beginning; the rest of an error page only costs time. */
@@ -236,7 +262,11 @@ export function recogniseFailure(status: number, text: string, inside = false): 
   for (const { statuses, ...pattern } of FAILURE_PATTERNS) {
     if (statuses !== undefined && !statuses.includes(status) && !(inside && statuses.includes(200))) continue;
     if (!pattern.says.test(words)) continue;
-    return pattern.shouldRetry === false ? { class: pattern.class, shouldRetry: false } : { class: pattern.class };
+    return {
+      class: pattern.class,
+      ...(pattern.shouldRetry === false ? { shouldRetry: false } : {}),
+      ...(pattern.about === undefined ? {} : { about: pattern.about }),
+    };
   }
   const known = BY_STATUS[status];
   if (known === 'credential' || known === 'quota') return { class: known, shouldRetry: false };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recogniseFailure } from './failure-patterns.ts';
-import { canonicalOverflow, overflowNumbers, smallerOutput } from './overflow.ts';
+import { canonicalOverflow, overflowNumbers } from './overflow.ts';
 
 const known = { tokens: 99_000, window: undefined };
 
@@ -81,6 +81,12 @@ describe('an overflow', () => {
       'Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 428548 tokens. Please reduce the length of the messages.',
       428548,
       272000,
+    ],
+    ['Cannot truncate prompt with n_keep (16000) >= n_ctx (4096)', 16000, 4096],
+    [
+      'Failed to start sampling: [input_too_large] Current message (1149677 tokens) exceeds budget (975424 tokens)',
+      1149677,
+      975424,
     ],
     [
       'The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 5000 >= n_ctx: 4096)',
@@ -196,7 +202,7 @@ describe('an overflow', () => {
     ['`max_tokens` must be less than or equal to `40960`, the maximum value for `max_tokens`', 40960],
   ])('of what the model ever writes makes the client ask for that much: %s', (text, most) => {
     expect(recogniseFailure(400, text).class).toBe('output_overflow');
-    const message = smallerOutput(text, { tokens: 5_000, output: 128_000 }) ?? '';
+    const { message } = canonicalOverflow(text, { tokens: 5_000, window: undefined, output: 128_000 });
     const told = /^input length and `max_tokens` exceed context limit: (\d+) \+ (\d+) > (\d+), /.exec(message);
     const [input = 0, output = 0, limit = 0] = (told ?? []).slice(1).map(Number);
     // The client asks for what is between, less a reserve of its own.
@@ -213,7 +219,7 @@ describe('an overflow', () => {
       'max_tokens must be less than or equal to the window',
       "This model's maximum context length is 128000 tokens. However, your messages resulted in 130011 tokens.",
     ]) {
-      expect(smallerOutput(text, { tokens: 5_000, output: 64_000 })).toBeUndefined();
+      expect(overflowNumbers(text, undefined).cap).toBeUndefined();
     }
   });
 
@@ -249,12 +255,47 @@ describe('an overflow', () => {
     const bare = 'max_tokens=200000 cannot be greater than max_model_len=100000. Please request fewer output tokens.';
     expect(recogniseFailure(400, bare).class).toBe('output_overflow');
     expect(canonicalOverflow(bare, known)).toEqual(expected('99000 + 200000 > 100000'));
+    const deepinfra =
+      'max_tokens=131072 cannot be greater than max_model_len=max_total_tokens=100000. Please request fewer output tokens.';
+    expect(canonicalOverflow(deepinfra, known)).toEqual(expected('99000 + 131072 > 100000'));
     const anthropic =
       'input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length';
     expect(canonicalOverflow(anthropic, known)).toEqual(expected('178959 + 64000 > 200000'));
     const input =
       "This endpoint's maximum context length is 65536 tokens. However, you requested about 99000 tokens (67000 of text input, 32000 in the output).";
     expect(canonicalOverflow(input, known).class).toBe('context_overflow');
+  });
+
+  it.each([
+    ['`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is less than the', 8192],
+    ['max_completion_tokens must be less than or equal to 20480, the maximum value for max_completion_tokens', 20480],
+    ['max_tokens is too large: 32000. This model supports at most 16384 completion tokens, whereas you', 16384],
+    ['max_completion_tokens is too large: 32000.This model supports at most 16384 completion tokens.', 16384],
+    ['Invalid max_tokens value, the valid range of max_tokens is [1, 8192]', 8192],
+    ['<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 16384]', 16384],
+    ["Invalid 'max_tokens': integer above maximum value. Expected a value <= 16384, but got 32000 instead.", 16384],
+    [
+      'The parameter `max_completion_tokens` specified in the request are not valid: integer above maximum value, expected a value <= 12288, but got 32000 instead.',
+      12288,
+    ],
+    ['Input validation error: `max_new_tokens` must be <= 4096. Given: 32000', 4096],
+    ['max_tokens: 32000 > 8192, which is the maximum allowed number of output tokens for x', 8192],
+    ['Error in `parameters.max_new_tokens`: ensure this value is less than or equal to 250', 250],
+    ['body.max_tokens: Input should be less than or equal to 16384', 16384],
+    ["[{'loc': ('body', 'max_tokens'), 'msg': 'Input should be less than or equal to 4096', 'input': 32000}]", 4096],
+    ['too many tokens: max tokens must be less than or equal to 4096, the maximum output for this model', 4096],
+  ])('of the limit of a model on answers asks for as many tokens as it allows: %s', (text, cap) => {
+    expect(recogniseFailure(400, text).class).toBe('output_overflow');
+    expect(canonicalOverflow(text, { ...known, output: 32_000 })).toEqual({
+      class: 'output_overflow',
+      message: `input length and \`max_tokens\` exceed context limit: 99000 + 32000 > ${99_000 + cap + 1000}, decrease input length or \`max_tokens\` and try again (${text})`,
+    });
+  });
+
+  it('of the limit on answers stays what it is when no more than that was asked for', () => {
+    const text = 'max_tokens must be less than or equal to 40960';
+    expect(canonicalOverflow(text, { ...known, output: 32_000 })).toEqual({ class: 'invalid_request', message: text });
+    expect(canonicalOverflow(text, known)).toEqual({ class: 'invalid_request', message: text });
   });
 
   it('always says that more was sent than fits', () => {

@@ -6,15 +6,18 @@ export interface OverflowNumbers {
   readonly limit: number | undefined;
   /** Part of `actual` that was meant for the answer. */
   readonly output: number | undefined;
+  /** Most tokens that an answer of the model may have, whatever the window. */
+  readonly cap?: number;
   /** Tokens by which `actual` is beyond a limit that was not told. */
   readonly over?: number;
   /** `actual` holds what was asked for, which the text does not tell apart. */
   readonly isTotal?: true;
 }
 
-type Name = 'actual' | 'limit' | 'input' | 'output' | 'over' | 'total';
+type Name = 'actual' | 'limit' | 'input' | 'output' | 'over' | 'total' | 'cap';
 
 const N = '([\\d,]+)(?:\\.0)?';
+const ANSWER = '\\bmax[_ ](?:completion[_ ]|output[_ ]|new[_ ])?tokens\\b';
 
 /** Which number is which differs from text to text, and taken the wrong way round the client compacts to nothing. The
  * first that matches counts: those that say most stand first. */
@@ -49,8 +52,16 @@ const OVERFLOW_NUMBERS: readonly (readonly [RegExp, readonly Name[]])[] = [
     ['limit', 'actual', 'input', 'output'],
   ],
   [words(`must be <= *${N}\\. *Given: *${N} \`inputs\` tokens and ${N}`), ['limit', 'input', 'output']],
-  [words(`max_(?:completion_)?tokens *= *${N} cannot be greater than max_model_len *= *${N}`), ['output', 'limit']],
+  [
+    words(`max_(?:completion_)?tokens *= *${N} cannot be greater than max_model_len *= *(?:\\w+ *= *)?${N}`),
+    ['output', 'limit'],
+  ],
   [words(`max_total_tokens \\(${N}\\) must be less than or equal to max_seq_len \\(${N}\\)`), ['total', 'limit']],
+  // Only the answer is too long, whatever the input is.
+  [words(`${ANSWER}: *${N} *> *${N}, which is the maximum`), ['output', 'cap']],
+  [words(`${ANSWER}.{0,20}too large: *${N}\\..{0,40}supports at most ${N}`), ['output', 'cap']],
+  [words(`${ANSWER}.{0,120}expected a value <= *${N}, but got ${N}`), ['cap', 'output']],
+  [words(`${ANSWER}.{0,60}(?:less than or equal to|<=|no more than|at most|\\[\\d+,) *[\`'"]?${N}`), ['cap']],
   // The limit first, then what was sent.
   [
     words(
@@ -70,7 +81,8 @@ const OVERFLOW_NUMBERS: readonly (readonly [RegExp, readonly Name[]])[] = [
   [words(`prompt_tokens \\(${N}\\) must be less than max_seq_len \\(${N}\\)`), ['actual', 'limit']],
   [words(`\\(length ${N}\\).{0,80}?longer than the maximum model length of ${N}`), ['actual', 'limit']],
   [words(`has ${N} tokens?, but the configured context size is ${N}`), ['actual', 'limit']],
-  [words(`n_keep: *${N} *>= *n_ctx: *${N}`), ['actual', 'limit']],
+  [words(`n_keep:? *\\(?${N}\\)? *>= *n_ctx:? *\\(?${N}`), ['actual', 'limit']],
+  [words(`\\(${N} tokens\\) exceeds budget \\(${N}`), ['actual', 'limit']],
   [words(`token count (?:of|\\()? *${N}\\)? *exceeds.*?\\(?${N}`), ['actual', 'limit']],
   [
     words(
@@ -110,6 +122,7 @@ export function overflowNumbers(text: string, window: number | undefined): Overf
       actual,
       limit,
       output: found.output,
+      ...(found.cap === undefined ? {} : { cap: found.cap }),
       ...(found.over === undefined ? {} : { over: found.over }),
       ...(found.total === undefined ? {} : { isTotal: true }),
     };
@@ -119,27 +132,21 @@ export function overflowNumbers(text: string, window: number | undefined): Overf
 
 /**
  * The wording on which the client acts: it compacts on the first, and lowers `max_tokens` on the second. `tokens` is the
- * local estimate of the input, `window` the model's known window, `output` the `max_tokens` of the request; they stand
- * in for numbers that the text leaves out.
+ * local estimate of the input, `window` the model's known window, `output` the `max_tokens` of the request; they stand in
+ * for numbers that the text leaves out.
  */
 export function canonicalOverflow(
   text: string,
-  known: { readonly tokens: number; readonly window: number | undefined; readonly output?: number },
-): { readonly class: 'context_overflow' | 'output_overflow'; readonly message: string } {
-  const {
-    actual,
-    limit,
-    over,
-    isTotal,
-    output = isTotal ? known.output : undefined,
-  } = overflowNumbers(text, known.window);
+  known: { readonly tokens: number; readonly window: number | undefined; readonly output?: number | undefined },
+): { readonly class: 'context_overflow' | 'output_overflow' | 'invalid_request'; readonly message: string } {
+  const numbers = overflowNumbers(text, known.window);
+  const { actual, limit, over, cap, isTotal } = numbers;
+  const output = numbers.output ?? (isTotal ? known.output : undefined);
+  if (cap !== undefined) return beyondCap(text, known.tokens, output ?? known.output, cap);
   if (limit !== undefined && output !== undefined) {
     const input = actual === undefined ? known.tokens : actual - output;
     if (input < limit && input + output > limit) {
-      return {
-        class: 'output_overflow',
-        message: `input length and \`max_tokens\` exceed context limit: ${input} + ${output} > ${limit}, decrease input length or \`max_tokens\` and try again`,
-      };
+      return { class: 'output_overflow', message: shorterAnswer(input, output, limit) };
     }
   }
   if (limit === undefined && actual === undefined && over === undefined) {
@@ -152,24 +159,25 @@ export function canonicalOverflow(
   return { class: 'context_overflow', message: `prompt is too long: ${sent} tokens > ${maximum} maximum` };
 }
 
-/** The most that a model ever writes, in the wordings that refuse a `max_tokens` beyond it. */
-export const OUTPUT_LIMIT =
-  /max_(?:completion_|output_)?tokens(?:(?!context|prompt|input).){0,160}?(?:supports at most|expected a value <=|less than or equal to|is \[\d+, ?|should be \[\d+, ?|\d >(?= [\d,]+, which is the maximum)) ?`?(\d[\d,]*\d)/i;
-
 /** What the client keeps free between its input and the window when it lowers `max_tokens`. */
 const CLIENT_RESERVE = 1000;
 
 /**
- * The wording on which the client asks again for as much as the model writes, where `text` tells how much that is. It
- * knows no other: the window in it is the one that leaves just this. `known`: estimate of the input, and `max_tokens`.
+ * The wording on which the client asks again for as much as the model writes at most. It knows no other than that of a
+ * window: it is told the one that leaves just this.
  */
-export function smallerOutput(
+function beyondCap(
   text: string,
-  known: { readonly tokens: number; readonly output: number },
-): string | undefined {
-  const told = OUTPUT_LIMIT.exec(text.slice(0, LOOKED_AT))?.[1];
-  if (told === undefined) return undefined;
-  const room = Number(told.replaceAll(',', '')) + CLIENT_RESERVE;
-  const sum = `${known.tokens} + ${Math.max(known.output, room + 1)} > ${known.tokens + room}`;
-  return `input length and \`max_tokens\` exceed context limit: ${sum}, decrease \`max_tokens\` and try again: ${text}`;
+  input: number,
+  output: number | undefined,
+  cap: number,
+): { readonly class: 'output_overflow' | 'invalid_request'; readonly message: string } {
+  if (output === undefined || output <= cap) return { class: 'invalid_request', message: text };
+  const room = cap + CLIENT_RESERVE;
+  const message = shorterAnswer(input, Math.max(output, room + 1), input + room);
+  return { class: 'output_overflow', message: `${message} (${text})` };
+}
+
+function shorterAnswer(input: number, output: number, limit: number): string {
+  return `input length and \`max_tokens\` exceed context limit: ${input} + ${output} > ${limit}, decrease input length or \`max_tokens\` and try again`;
 }

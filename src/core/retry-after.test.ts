@@ -26,6 +26,12 @@ describe('the wait that an upstream asks for', () => {
     [{}, 'Please retry after 34 seconds.', 34],
     [{}, '{"error":{"details":[{"@type":"RetryInfo","retryDelay": "34s"}]}}', 34],
     [{ 'retry-after': 'abc' }, 'try again in 20s', 20],
+    [
+      {},
+      'Rate limit of 50 per 86400s exceeded for UserByModelByDay. Please wait 38505 seconds before retrying.',
+      38505,
+    ],
+    [{}, 'wait before retrying', undefined],
   ])('%j %s is %s', (headers, body, seconds) => {
     expect(retryAfterSeconds(headers, body)).toBe(seconds);
   });
@@ -62,6 +68,20 @@ describe('the time until a limit is filled again', () => {
     [{ 'x-ratelimit-reset': '45' }, '', 45],
     [{ 'x-ratelimit-reset': '6m0s' }, '', 360],
     [{ 'ratelimit-reset': '12.5' }, '', 12.5],
+    [{ 'x-ratelimit-reset-tokens': '7.66s', 'x-ratelimit-remaining-tokens': '0' }, '', 7.66],
+    [{ 'x-ratelimit-reset-tokens': '7.66s', 'x-ratelimit-remaining-tokens': '12' }, '', undefined],
+    [{ 'x-ratelimit-reset-tokens': '7.66s' }, '', undefined],
+    [{ 'x-ratelimit-reset-tokens-minute': '11.4', 'x-ratelimit-remaining-tokens-minute': '0' }, '', 11.4],
+    [
+      {
+        'x-ratelimit-reset-requests': '2m59.56s',
+        'x-ratelimit-remaining-requests': '0',
+        'x-ratelimit-reset-requests-day': '33011.3',
+        'x-ratelimit-remaining-requests-day': '0',
+      },
+      '',
+      33011.3,
+    ],
     [{}, `{"error":{"metadata":{"headers":{"X-RateLimit-Reset":"${(epoch + 3_600) * 1000}"}}}}`, 3_600],
     [{}, `{"error":{"type":"usage_limit_reached","resets_in_seconds":1234}}`, 1_234],
     [{}, `{"error":{"resets_at":${epoch + 10}}}`, 10],

@@ -18,18 +18,21 @@ export function retryAfterSeconds(headers: HeaderMap, body: string, nowMs?: numb
     if (!Number.isNaN(at) && now !== undefined) return Math.max(0, (at - now) / 1000);
   }
   const said =
-    /"retryDelay"\s*:\s*"([^"]{1,30})"|(?:try|retry)(?:ing)?(?: your request)?(?: again)? (?:in|after) ([\dhms. ]{1,30}(?:seconds?|minutes?)?)/i.exec(
+    /"retryDelay"\s*:\s*"([^"]{1,30})"|(?:try|retry)(?:ing)?(?: your request)?(?: again)? (?:in|after) ([\dhms. ]{1,30}(?:seconds?|minutes?)?)|\bwait ([\dhms. ]{1,30}(?:seconds?|minutes?)?) before/i.exec(
       body.slice(0, 20_000),
     );
-  return duration((said?.[1] ?? said?.[2] ?? '').trim());
+  return duration((said?.[1] ?? said?.[2] ?? said?.[3] ?? '').trim());
 }
 
 /** Headers that tell when a limit is filled again: as seconds or milliseconds of the epoch, or as a wait. Each with the
- * one that tells whether it is this limit that is used up, and the words of that. */
+ * one that tells whether it is this limit that is used up, and the words of that. Longer limits stand before shorter. */
 const RESET_HEADERS: readonly (readonly [reset: string, state: string, usedUp: RegExp])[] = [
   ['anthropic-ratelimit-unified-reset', 'anthropic-ratelimit-unified-status', /^rejected$/],
   ['x-ratelimit-reset', 'x-ratelimit-remaining', /^(?:0|)$/],
   ['ratelimit-reset', 'ratelimit-remaining', /^(?:0|)$/],
+  ...['requests-day', 'requests', 'tokens-minute', 'tokens'].map(
+    (limit) => [`x-ratelimit-reset-${limit}`, `x-ratelimit-remaining-${limit}`, /^0$/] as const,
+  ),
 ];
 /** The same in a body, where headers of somebody further up may be quoted. */
 const RESET_IN_BODY = /"(?:x-ratelimit-reset|resets?_at|resets?_in_seconds|reset_time)"\s*:\s*"?([^",}]{1,40})/i;

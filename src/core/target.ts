@@ -43,6 +43,8 @@ export interface Quirks {
     readonly adaptiveThinking: boolean;
     /** `thinking.type: "enabled"` is understood; otherwise mapped to `adaptive`. */
     readonly enabledThinking: boolean;
+    /** `thinking.type: "disabled"` is understood; otherwise left out. */
+    readonly disabledThinking: boolean;
     /** `output_config.effort` is understood. `not-when-thinking-off`: rejected beside `thinking: disabled`. */
     readonly effort: 'yes' | 'no' | 'not-when-thinking-off';
     /** From the client's effort to the provider's words; a missing one goes out as it is. */
@@ -78,7 +80,13 @@ export interface ChatQuirks {
   /** Where system entries may stand: anywhere, or only first (later ones become marked user messages). */
   readonly systemPosition: 'any' | 'first';
   /** Field in which reasoning of the history is sent back, if at all. */
-  readonly reasoningField: 'none' | 'reasoning_content' | 'reasoning' | 'reasoning_details' | 'think-tags';
+  readonly reasoningField:
+    | 'none'
+    | 'reasoning_content'
+    | 'reasoning'
+    | 'reasoning_details'
+    | 'think-tags'
+    | 'thinking-parts';
   /** When reasoning is sent back: never, on turns with tool calls, or always. */
   readonly reasoningReplay: 'never' | 'tool-turns' | 'always';
   /** A turn without reasoning, of those that are sent back with it, gets this placeholder. */
@@ -98,11 +106,15 @@ export interface ChatQuirks {
   /** Pattern a tool call id must match, and its longest length. */
   readonly toolIdPattern: string;
   readonly toolIdMaxLength: number;
-  readonly schemaDialect: 'json-schema' | 'openai' | 'moonshot' | 'gemini' | 'strict';
+  readonly schemaDialect: 'json-schema' | 'openai' | 'moonshot' | 'gemini' | 'strict' | 'grammar';
   readonly strictTools: boolean;
   readonly pdf: boolean;
   readonly urlImages: boolean;
-  readonly toolChoice: 'full' | 'no-required' | 'auto-only' | 'none';
+  /** Kinds of pictures that are read (`image/png`); empty: all. */
+  readonly imageTypes: readonly string[];
+  /** Functions are accepted; otherwise none are sent, and the calls of the history are told as text. */
+  readonly tools: boolean;
+  readonly toolChoice: 'full' | 'no-required' | 'no-named' | 'auto-only' | 'none';
   readonly parallelToolCalls: boolean;
   /** `stream_options.include_usage` is understood. */
   readonly usageInStream: boolean;
@@ -116,6 +128,8 @@ export interface ChatQuirks {
   readonly structuredOutputs: 'json_schema' | 'json_object' | 'none';
   /** `response_format` is accepted while thinking. */
   readonly formatWhileThinking: boolean;
+  /** Beside what the format of the answer is refused as a parameter. */
+  readonly responseFormatAlone: readonly ('tools' | 'stream')[];
   readonly prefill: 'none' | 'plain' | 'prefix' | 'partial';
   readonly alternateRoles: boolean;
   readonly assistantBetweenToolAndUser: boolean;
@@ -148,6 +162,8 @@ export interface ChatQuirks {
   readonly minTemperature: number | undefined;
   /** Lowest value of the token limit that is accepted. */
   readonly minOutputTokens: number | undefined;
+  /** Highest value of the token limit for an answer in one piece: above it a stream is asked for. */
+  readonly maxTokensUnstreamed: number | undefined;
   /** Images in tool messages: accepted there, or moved to a user message behind the results. */
   readonly toolResultImages: 'inline' | 'move';
   /** Deltas may repeat everything that was already sent: only the remainder is used. */
@@ -155,7 +171,17 @@ export interface ChatQuirks {
 }
 
 /** How a model writes a tool call into its text. */
-export type TextToolCallFormat = 'kimi' | 'dsml' | 'deepseek' | 'qwen-xml' | 'hermes' | 'glm' | 'minimax' | 'llama';
+export type TextToolCallFormat =
+  | 'kimi'
+  | 'dsml'
+  | 'deepseek'
+  | 'qwen-xml'
+  | 'hermes'
+  | 'glm'
+  | 'minimax'
+  | 'llama'
+  | 'mistral'
+  | 'harmony';
 
 /** What is known of a model; `undefined` is "unknown" and is never guessed. */
 export interface ModelData {

@@ -21,6 +21,8 @@ const ALL: readonly TextToolCallFormat[] = [
   'glm',
   'minimax',
   'llama',
+  'mistral',
+  'harmony',
 ];
 
 /** Text as it is, calls as `Read{...}`. */
@@ -101,6 +103,58 @@ describe('calls written as text', () => {
     expect(read([`${one}\n${one}`])).toEqual(['Read{"file_path":"a"}', 'Read{"file_path":"a"}']);
   });
 
+  it.each<[TextToolCallFormat, string, string[]]>([
+    ['llama', '<|python_tag|>{"name": "Read", "parameters": {"file_path":"a"}}', ['Read{"file_path":"a"}']],
+    ['llama', 'I look. <|python_tag|>{"name":"Read","parameters":{}}<|eom_id|>', ['I look. ', 'Read{}']],
+    ['llama', '<|python_tag|>{"name":"Read","parameters":{}}; {"name":"Read","parameters":{}}', ['Read{}', 'Read{}']],
+    ['llama', '\n{"name": "Read", "parameters": {"file_path":"a"}}', ['\n', 'Read{"file_path":"a"}']],
+    ['llama', '{"type":"function","name":"Read","parameters":{"file_path":"a"}}', ['Read{"file_path":"a"}']],
+    ['llama', '{"type":"function","function":{"name":"Read","arguments":"{}"}}', ['Read{}']],
+    ['mistral', '[TOOL_CALLS][{"name":"Read","arguments":{"file_path":"a"}}]', ['Read{"file_path":"a"}']],
+    [
+      'mistral',
+      'Now. [TOOL_CALLS] [{"name":"Read","arguments":{}}, {"name":"Read","arguments":{}}]</s>',
+      ['Now. ', 'Read{}', 'Read{}'],
+    ],
+    [
+      'mistral',
+      '[TOOL_CALLS]Read[ARGS]{"file_path":"a"}[TOOL_CALLS]Read[CALL_ID]abcdefghi[ARGS]{}',
+      ['Read{"file_path":"a"}', 'Read{}'],
+    ],
+    ['mistral', '[TOOL_CALLS]Read{"file_path":"a"}', ['Read{"file_path":"a"}']],
+    ['mistral', '[{"name": "Read", "arguments": {"file_path":"a"}}]', ['Read{"file_path":"a"}']],
+    [
+      'harmony',
+      '<|channel|>commentary to=functions.Read <|constrain|>json<|message|>{"file_path":"a"}<|call|>',
+      ['Read{"file_path":"a"}'],
+    ],
+    ['harmony', 'Go.<|start|>assistant<|channel|>commentary to=functions.Read<|message|>{}', ['Go.', 'Read{}']],
+  ])('%s ends with the answer: %s', (format, sample, expected) => {
+    expect(read([sample])).toEqual(expected);
+    expect(read([...sample])).toEqual(expected);
+    expect(read([sample], [format])).toEqual(expected);
+    expect(read([sample], ['kimi'])).toEqual([sample]);
+  });
+
+  it.each([
+    '{"name": "Nobody", "parameters": {}}',
+    '{"name": "Read", "parameters": {}} is how it is called',
+    'It is {"name": "Read", "parameters": {}}',
+    '{"title": "Read"}',
+    '{"name": "Read"}',
+    '{"name": "Read", "parameters": {"file_path":"a',
+    '[1, 2]',
+    '[{"name": "Read"}]',
+    '[TOOL_CALLS] is a token',
+    '[TOOL_CALLS]Read[ARGS]{"file_path":',
+    '`<|python_tag|>{"name":"Read","parameters":{}}`',
+    '<|channel|>commentary to=functions.Read <|constrain|>json<|message|>{"a":',
+    '<|channel|>final<|message|>done',
+  ])('what only looks like one stays text: %s', (sample) => {
+    expect(read([sample]).join('')).toBe(sample);
+    expect(read([...sample]).join('')).toBe(sample);
+  });
+
   it('gives values the type that the schema wants', () => {
     const sample =
       '<tool_call>Read<arg_key>file_path</arg_key><arg_value>12</arg_value><arg_key>limit</arg_key><arg_value>12</arg_value><arg_key>on</arg_key><arg_value>true</arg_value></tool_call>';
@@ -135,6 +189,11 @@ describe('calls written as text', () => {
       '<',
       '```',
       '<｜DSML｜function_calls>',
+      '<|python_tag|>',
+      '[TOOL_CALLS]',
+      '[ARGS]',
+      '{',
+      '[',
     );
     fc.assert(
       fc.property(fc.array(token, { maxLength: 12 }), fc.array(fc.nat(200), { maxLength: 8 }), (tokens, cuts) => {

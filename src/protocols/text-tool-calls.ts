@@ -8,7 +8,7 @@ export type TextItem =
 
 /** Characters behind the start by which it is decided what a notation is. */
 const HEAD = 64;
-const LONGEST_END = Math.max(...NOTATIONS.map((notation) => notation.end.length));
+const LONGEST_END = Math.max(...NOTATIONS.map((notation) => notation.end?.length ?? 0));
 const LONGEST_START = Math.max(...NOTATIONS.map((notation) => notation.start.length));
 
 /**
@@ -26,6 +26,8 @@ export class TextToolCalls {
   #pieces: string[] = [];
   #tail = '';
   #afterCall = false;
+  /** Something came out already. */
+  #hasSpoken = false;
   readonly #quotes = new Quotes();
 
   constructor(formats: readonly TextToolCallFormat[], schemaOf: SchemaOf) {
@@ -48,7 +50,7 @@ export class TextToolCalls {
     this.#buffer += this.#pieces.join('');
     this.#pieces = [];
     while (this.#buffer !== '') {
-      if (this.#step(out, true)) continue;
+      if (this.#step(out, true) || this.#endWithAnswer(out)) continue;
       if (this.#open.length > 0) this.#giveUp(out);
       else this.#emit(this.#take(this.#buffer.length), out);
     }
@@ -61,7 +63,7 @@ export class TextToolCalls {
       this.#open.length > 0 && this.#open.every(({ searched, notation }) => searched > notation.start.length + HEAD);
     if (!isLong) return false;
     const seen = (this.#pieces.length === 0 ? this.#buffer.slice(-LONGEST_END) : this.#tail) + text;
-    if (this.#open.some(({ notation }) => seen.includes(notation.end))) return false;
+    if (this.#open.some(({ notation }) => notation.end !== undefined && seen.includes(notation.end))) return false;
     this.#pieces.push(text);
     this.#tail = seen.slice(-LONGEST_END);
     return true;
@@ -80,6 +82,7 @@ export class TextToolCalls {
     const start = this.#nextStart();
     if (start !== undefined) {
       this.#emit(this.#take(start.at), out);
+      if (!isFinal && this.#mayBeLonger()) return false;
       if (this.#quotes.isQuoted) this.#emit(this.#take(start.length), out);
       else this.#open = start.notations.map((notation) => ({ notation, searched: notation.start.length }));
       return true;
@@ -101,27 +104,52 @@ export class TextToolCalls {
     for (const candidate of this.#open) {
       const calls = this.#search(candidate);
       if (calls === undefined) continue;
-      this.#open = [];
-      this.#afterCall = true;
-      for (const call of calls) out.push({ kind: 'call', call });
+      this.#found(calls, out);
       return true;
     }
     return false;
   }
 
+  #found(calls: readonly TextToolCall[], out: TextItem[]): void {
+    this.#open = [];
+    this.#afterCall = true;
+    this.#hasSpoken = true;
+    for (const call of calls) out.push({ kind: 'call', call });
+  }
+
+  /** What is left may be calls that only the end of the answer ends. */
+  #endWithAnswer(out: TextItem[]): boolean {
+    for (const { notation } of this.#open) {
+      if (notation.end !== undefined) continue;
+      const calls = this.#declared(notation.parse(this.#buffer.slice(notation.start.length), this.#schemaOf));
+      if (calls === undefined) continue;
+      this.#buffer = '';
+      this.#found(calls, out);
+      return true;
+    }
+    return false;
+  }
+
+  #declared(calls: TextToolCall[] | undefined): TextToolCall[] | undefined {
+    return calls?.every((call) => this.#schemaOf(call.name) !== undefined) === true ? calls : undefined;
+  }
+
   /** The calls up to the first end that makes sense; an end may also stand inside of an argument. */
   #search(candidate: { readonly notation: Notation; searched: number }): TextToolCall[] | undefined {
-    const { notation } = candidate;
+    const { start, end: mark, parse } = candidate.notation;
+    if (mark === undefined) {
+      candidate.searched = this.#buffer.length;
+      return undefined;
+    }
     for (;;) {
-      const end = this.#buffer.indexOf(notation.end, candidate.searched);
+      const end = this.#buffer.indexOf(mark, candidate.searched);
       if (end === -1) {
-        candidate.searched = Math.max(candidate.searched, this.#buffer.length - notation.end.length + 1);
+        candidate.searched = Math.max(candidate.searched, this.#buffer.length - mark.length + 1);
         return undefined;
       }
-      const inside = this.#buffer.slice(notation.start.length, end);
-      const calls = notation.parse(inside, this.#schemaOf);
-      candidate.searched = end + notation.end.length;
-      if (calls?.every((call) => this.#schemaOf(call.name) !== undefined) === true) {
+      const calls = this.#declared(parse(this.#buffer.slice(start.length, end), this.#schemaOf));
+      candidate.searched = end + mark.length;
+      if (calls !== undefined) {
         this.#buffer = this.#buffer.slice(candidate.searched);
         return calls;
       }
@@ -135,19 +163,35 @@ export class TextToolCalls {
 
   #nextStart(): { at: number; length: number; notations: Notation[] } | undefined {
     let at = -1;
-    for (const { start } of this.#notations) {
-      const found = this.#buffer.indexOf(start);
+    for (const notation of this.#notations) {
+      const found = this.#startOf(notation);
       if (found !== -1 && (at === -1 || found < at)) at = found;
     }
     if (at === -1) return undefined;
-    const notations = this.#notations.filter(({ start }) => this.#buffer.startsWith(start, at));
+    const notations = this.#notations.filter(
+      (notation) =>
+        this.#buffer.startsWith(notation.start, at) && (!notation.atStart || this.#startOf(notation) === at),
+    );
     return { at, length: notations[0]?.start.length ?? 1, notations };
+  }
+
+  #startOf({ start, atStart }: Notation): number {
+    if (!atStart) return this.#buffer.indexOf(start);
+    if (this.#hasSpoken) return -1;
+    const at = this.#buffer.search(/\S/);
+    return at !== -1 && this.#buffer.startsWith(start, at) ? at : -1;
+  }
+
+  /** The whole buffer is the beginning of a longer start than the one that was found. */
+  #mayBeLonger(): boolean {
+    return this.#notations.some(({ start }) => start.length > this.#buffer.length && start.startsWith(this.#buffer));
   }
 
   /** Length of the buffer without an end that may begin a notation. */
   #partialStart(): number {
     const from = Math.max(0, this.#buffer.length - LONGEST_START);
-    for (let at = this.#buffer.indexOf('<', from); at !== -1; at = this.#buffer.indexOf('<', at + 1)) {
+    for (let at = from; at < this.#buffer.length; at += 1) {
+      if (this.#buffer[at] !== '<' && this.#buffer[at] !== '[') continue;
       const end = this.#buffer.slice(at);
       if (this.#notations.some(({ start }) => start.startsWith(end))) return at;
     }
@@ -162,6 +206,7 @@ export class TextToolCalls {
 
   #emit(text: string, out: TextItem[]): void {
     if (text === '') return;
+    this.#hasSpoken ||= text.trim() !== '';
     this.#quotes.push(text);
     const last = out.at(-1);
     if (last?.kind === 'text') out[out.length - 1] = { kind: 'text', text: last.text + text };

@@ -13,7 +13,10 @@ export interface Notation {
   readonly format: TextToolCallFormat;
   /** Where it begins; what follows has to match `head` as far as it is there. */
   readonly start: string;
-  readonly end: string;
+  /** `undefined`: the token that ends it ends the answer too, and is not always shown. */
+  readonly end: string | undefined;
+  /** Counts at the very beginning of the text only. */
+  readonly atStart?: true;
   /** Matches every beginning of what can stand behind `start`. */
   readonly head: RegExp;
   /** Calls between `start` and `end`, or `undefined` when it is something else. */
@@ -90,6 +93,42 @@ export const NOTATIONS: readonly Notation[] = [
     head: /^[\w.:/-]*(?:[=>,]?\s*(?:\{[\s\S]*)?)?$/,
     parse: parseLlama,
   },
+  { format: 'llama', start: '<|python_tag|>', end: undefined, head: /^\s*(?:\{[\s\S]*)?$/, parse: parseObjects },
+  // Servers that hide special tokens leave only what stands behind them.
+  ...['"name"', '"type"'].map(
+    (key): Notation => ({
+      format: 'llama',
+      start: '{',
+      end: undefined,
+      atStart: true,
+      head: prefixes(key, '\\s*'),
+      parse: (inside) => parseObjects(`{${inside}`),
+    }),
+  ),
+  {
+    format: 'mistral',
+    start: '[TOOL_CALLS]',
+    end: undefined,
+    head: /^\s*(?:\[[\s\S]*|[\w.:/-]+(?:[[{][\s\S]*)?)?$/,
+    parse: parseMistral,
+  },
+  {
+    format: 'mistral',
+    start: '[',
+    end: undefined,
+    atStart: true,
+    head: prefixes('"name"', '\\s*(?:\\{\\s*)?'),
+    parse: (inside) => parseObjects(`[${inside}`),
+  },
+  ...['<|start|>assistant<|channel|>commentary to=functions.', '<|channel|>commentary to=functions.'].map(
+    (start): Notation => ({
+      format: 'harmony',
+      start,
+      end: undefined,
+      head: /^[\w.:/-]*(?:\s*(?:<[\s\S]*)?)?$/,
+      parse: parseHarmony,
+    }),
+  ),
 ];
 
 /** A pattern that matches every beginning of `lead` followed by `literal`, and everything behind it. */
@@ -201,6 +240,56 @@ function parseLlama(inside: string): TextToolCall[] | undefined {
   const match = /^([\w.:/-]+)[=>,]?\s*(\{[\s\S]*\})\s*>?\s*$/.exec(inside);
   const text = match === null ? undefined : objectText(match[2] ?? '');
   return match === null || text === undefined ? undefined : [{ name: match[1] ?? '', arguments: text }];
+}
+
+/** What is left of the tokens that end an answer. */
+const ENDING = /(?:\s*(?:<\|[a-z_]+\|>|<\/s>))+\s*$/;
+
+/** Calls as JSON objects: one, a list of them, or several divided by semicolons. */
+function parseObjects(inside: string): TextToolCall[] | undefined {
+  const text = inside.replace(ENDING, '').trim();
+  for (const each of [text, `[${text.replace(/\}\s*;\s*\{/g, '},{')}]`]) {
+    try {
+      return callsOf(JSON.parse(each));
+    } catch {
+      // The other form, or no call.
+    }
+  }
+  return undefined;
+}
+
+function callsOf(value: unknown): TextToolCall[] | undefined {
+  const calls: TextToolCall[] = [];
+  for (const each of Array.isArray(value) ? value : [value]) {
+    if (!isFields(each)) return undefined;
+    const { name, arguments: given, parameters } = isFields(each.function) ? each.function : each;
+    const input = given ?? parameters;
+    const text = typeof input === 'string' ? objectText(input) : isFields(input) ? JSON.stringify(input) : undefined;
+    if (typeof name !== 'string' || text === undefined) return undefined;
+    calls.push({ name, arguments: text });
+  }
+  return calls.length === 0 ? undefined : calls;
+}
+
+function parseMistral(inside: string): TextToolCall[] | undefined {
+  const text = inside.replace(ENDING, '').trim();
+  if (text.startsWith('[')) return parseObjects(text);
+  const calls: TextToolCall[] = [];
+  for (const each of text.split('[TOOL_CALLS]')) {
+    const [, name, json] = /^\s*([\w.:/-]+)(?:\[CALL_ID\]\w+)?(?:\[ARGS\])?\s*(\{[\s\S]*\})\s*$/.exec(each) ?? [];
+    const input = json === undefined ? undefined : objectText(json);
+    if (name === undefined || input === undefined) return undefined;
+    calls.push({ name, arguments: input });
+  }
+  return calls;
+}
+
+function parseHarmony(inside: string): TextToolCall[] | undefined {
+  const [, name, json] =
+    /^([\w.:/-]+)\s*(?:<\|constrain\|>\s*json)?\s*<\|message\|>(\s*\{[\s\S]*\})\s*$/.exec(inside.replace(ENDING, '')) ??
+    [];
+  const input = json === undefined ? undefined : objectText(json);
+  return name === undefined || input === undefined ? undefined : [{ name, arguments: input }];
 }
 
 /** The text itself if it is a JSON object; an empty one for nothing. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { outputSchema, type SchemaDialect, strictParameters, toolParameters } from './tool-schema.ts';
 
-const DIALECTS: readonly SchemaDialect[] = ['json-schema', 'openai', 'moonshot', 'gemini', 'strict'];
+const DIALECTS: readonly SchemaDialect[] = ['json-schema', 'openai', 'moonshot', 'gemini', 'strict', 'grammar'];
 
 describe('tool parameters', () => {
   it.each(DIALECTS)('are an object with properties in the dialect %s', (dialect) => {
@@ -25,6 +25,46 @@ describe('tool parameters', () => {
       required: ['x', 'c'],
     });
     expect(toolParameters({ allOf: [a, b] }, 'openai')).toMatchObject({ required: ['a', 'c'] });
+  });
+
+  it('say a list of types as a choice, where only one type is known', () => {
+    const given = { properties: { a: { type: ['string', 'null'], description: 'd' } }, required: ['a'] };
+    expect(toolParameters(given, 'strict')).toEqual({
+      type: 'object',
+      properties: { a: { description: 'd', anyOf: [{ type: 'string' }, { type: 'null' }] } },
+      required: ['a'],
+      additionalProperties: false,
+    });
+  });
+
+  it('lose what a grammar says by repetition, and nothing else of their meaning', () => {
+    const given = {
+      properties: {
+        script: { type: 'string', minLength: 1, maxLength: 65_536, pattern: '\\S', description: 'd' },
+        list: { type: 'array', minItems: 1, maxItems: 100, uniqueItems: true },
+        pattern: { type: 'integer', minimum: 1 },
+        map: {
+          type: 'object',
+          additionalProperties: { type: 'string', pattern: 'x' },
+          propertyNames: { pattern: 'y' },
+        },
+        open: { type: 'object', additionalProperties: true },
+        kind: { enum: ['a', 'b'], default: 'a' },
+      },
+      required: ['script'],
+    };
+    expect(toolParameters(given, 'grammar')).toEqual({
+      type: 'object',
+      properties: {
+        script: { type: 'string', description: 'd' },
+        list: { type: 'array', items: {} },
+        pattern: { type: 'integer', minimum: 1 },
+        map: { type: 'object', additionalProperties: { type: 'string' } },
+        open: { type: 'object', additionalProperties: true },
+        kind: { enum: ['a', 'b'], default: 'a' },
+      },
+      required: ['script'],
+    });
   });
 
   it('follow a reference at the root', () => {

@@ -46,7 +46,9 @@ export function toolParameters(schema: unknown, dialect: SchemaDialect): Schema 
     case 'gemini':
       return geminiSchema(root);
     case 'strict':
-      return walked(root, [resolve, listRequired, completeArray, dropUnsupportedByStrict, closeObject]);
+      return walked(root, [resolve, listRequired, completeArray, dropUnsupportedByStrict, splitTypeList, closeObject]);
+    case 'grammar':
+      return walked(root, [resolve, listRequired, completeArray, dropRepetition]);
   }
 }
 
@@ -166,6 +168,22 @@ const NOT_STRICT = new Set([
 
 function dropUnsupportedByStrict(node: Schema): Schema {
   return without(node, NOT_STRICT);
+}
+
+/** What is spelled out letter by letter in a grammar: one long text, or many short ones together, is beyond the limits of
+ * the compiler, and no request with such a tool is answered. */
+const REPETITION = new Set([
+  'minLength',
+  'maxLength',
+  'pattern',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'propertyNames',
+]);
+
+function dropRepetition(node: Schema): Schema {
+  return without(node, REPETITION);
 }
 
 /** `type: ["string", "null"]` as a choice of single types. */

@@ -109,6 +109,43 @@ describe('the fault of an error answer', () => {
     }
   });
 
+  it.each([
+    [400, 'messages[1].content must be a string'],
+    [
+      400,
+      "'messages.3' : for 'role:user' the following must be satisfied[('messages.3.content' : value must be a string)]",
+    ],
+    [400, 'At most 0 image(s) may be provided in one prompt.'],
+    [400, 'Failed to load image or audio file'],
+    [400, 'invalid image input'],
+    [400, "'url' field must be a base64 encoded image."],
+    [400, 'Image input is not enabled for this model'],
+    [400, 'This model does not support image inputs'],
+    [400, 'Model does not support images. Please use a model that does.'],
+    [400, 'Failed to deserialize the JSON body: messages[1]: unknown variant `image_url`, expected `text`'],
+    [400, 'Invalid content type. image_url is only supported by certain models.'],
+    [404, 'No endpoints found that support image input'],
+    [500, 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj'],
+    [500, 'Qwen/Qwen3.8-27B is not a multimodal model'],
+    [500, 'this model is missing data required for image input'],
+    [400, 'Invalid PNG image'],
+    [400, 'Invalid request content: Downloaded response does not contain a valid JPG or PNG image.'],
+    [400, 'Cannot preprocess image len(combined_imgs) = 1, please provide valid images'],
+    [400, 'Too many images in request: 11 images provided, but the model supports a maximum of 10 images.'],
+    [400, 'Unsupported image format'],
+    [422, 'body.messages.2.content: Input should be a valid string'],
+    [500, 'Unsupported content part type: "image_url"'],
+    [500, 'cannot identify image file <_io.BytesIO object at 0x7f12>'],
+  ])('a refused picture is told in the words on which the client takes it out: %i %s', (status, message) => {
+    const picture = { type: 'image', source: { type: 'base64', media_type: 'image/webp', data: 'UklGRg==' } };
+    const sent = envelope({ messages: [{ role: 'user', content: [picture] }] });
+    const bytes = Buffer.from(JSON.stringify({ error: { message } }));
+    const told = { status: 400, type: 'invalid_request_error', class: 'invalid_request' };
+    const words = `Could not process image: ${message}`;
+    expect(upstreamFault(status, {}, bytes, sent, target)).toMatchObject({ ...told, message: words });
+    expect(upstreamFault(status, {}, bytes, envelope(), target)).toMatchObject({ ...told, message });
+  });
+
   it('inside of a 200 takes status and class from code and type', () => {
     expect(fault(200, { error: { code: 402, message: 'pay' } })).toMatchObject({ status: 402, class: 'quota' });
     expect(fault(200, { error: { code: '429', message: 'wait' } })).toMatchObject({ status: 429, class: 'rate_limit' });

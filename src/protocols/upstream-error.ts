@@ -2,7 +2,7 @@ import type { AnthropicErrorType } from '../core/errors.ts';
 import type { FailureClass, UpstreamFault } from '../core/failure.ts';
 import { recogniseFailure } from '../core/failure-patterns.ts';
 import type { Envelope } from '../core/messages.ts';
-import { canonicalOverflow, smallerOutput } from '../core/overflow.ts';
+import { canonicalOverflow } from '../core/overflow.ts';
 import { excerpt, redact } from '../core/redact.ts';
 import { type HeaderMap, resetSeconds, retryAfterSeconds } from '../core/retry-after.ts';
 import type { Target } from '../core/target.ts';
@@ -29,7 +29,8 @@ export function upstreamFault(
   const words = Buffer.isBuffer(body) ? readErrorBody(body) : body;
   const effective = status === 200 ? statusInside(words) : status;
   const found = recogniseFailure(effective, [words.code, words.type, words.message].join(' ').trim(), status === 200);
-  const text = words.message || `upstream returned ${status} without a message`;
+  const said = words.message || `upstream returned ${status} without a message`;
+  const text = found.about === 'image' && env.raw.includes('"image"') ? REFUSED_IMAGE + said : said;
   const told = tell(found.class, text, effective, env, target);
   const retryAfterS = waitOf(told.class, headers, Buffer.isBuffer(body) ? body.toString('utf8', 0, 20_000) : text);
   return {
@@ -42,6 +43,10 @@ export function upstreamFault(
     upstreamStatus: status,
   };
 }
+
+/** Words on which the client puts a note in the place of the picture and goes on; any others end the turn, and with a
+ * picture in the history every turn after it. */
+const REFUSED_IMAGE = 'Could not process image: ';
 
 /** How long the upstream wants to be left alone, seconds: as it says, or until a limit that is used up is filled. */
 export function waitOf(failure: FailureClass, headers: HeaderMap, text: string): number | undefined {
@@ -68,11 +73,11 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
   switch (failure) {
     case 'context_overflow':
     case 'output_overflow': {
-      const tokens = Math.ceil(env.raw.length / 4);
-      const output = maxTokensOf(env);
-      const smaller = smallerOutput(text, { tokens, output });
-      if (smaller !== undefined) return told(400, 'invalid_request_error', smaller);
-      const overflow = canonicalOverflow(text, { tokens, window: target.data.contextWindow, output });
+      const overflow = canonicalOverflow(text, {
+        tokens: Math.ceil(env.raw.length / 4),
+        window: target.data.contextWindow,
+        output: maxTokensOf(env),
+      });
       return { ...overflow, status: 400, type: 'invalid_request_error' };
     }
     case 'credential':
@@ -108,9 +113,10 @@ function tell(failure: FailureClass, text: string, status: number, env: Envelope
   }
 }
 
-function maxTokensOf({ raw, spans }: Envelope): number {
+function maxTokensOf({ spans, raw }: Envelope): number | undefined {
   const span = spans.get('max_tokens');
-  return span === undefined ? 0 : Number(raw.toString('latin1', span[0], span[1])) || 0;
+  const number = span === undefined ? Number.NaN : Number(raw.toString('latin1', span[0], span[1]));
+  return Number.isNaN(number) ? undefined : number;
 }
 
 /** A filter's 403 is about the content and a missing capability's 404 is not about the name of the model; the client asks

@@ -2,6 +2,7 @@ import Anthropic, { APIError } from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { PartialQuirks } from '../../src/catalogue/quirks.ts';
 import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
 import { startGateway, type TestGateway } from '../support/test-gateway.ts';
 import { requestFaults } from '../support/valid-requests.ts';
@@ -124,6 +125,20 @@ describe('the Anthropic SDK in front of a Chat Completions upstream', () => {
     expect(fault).toBeInstanceOf(APIError);
     expect(JSON.stringify((fault as APIError).error)).toContain(type);
     expect(String((fault as APIError).message)).toContain('not now');
+  });
+
+  it('is asked again without the reasoning that the upstream takes from nobody', async () => {
+    const quirks: PartialQuirks = { chat: { reasoningField: 'reasoning_content', reasoningReplay: 'tool-turns' } };
+    const keeping = await startGateway({ corp: { url: `${upstream.url}/v1`, protocol: 'openai-chat', quirks } });
+    const asking = new Anthropic({ baseURL: keeping.urlOf(keeping.open('corp')), apiKey: 'unused', maxRetries: 0 });
+    const message = "messages.2.assistant.reasoning_content: property 'reasoning_content' is unsupported";
+    upstream.fail({ status: 400, body: JSON.stringify({ message, code: 'wrong_api_format' }) });
+    upstream.play('on', [['It goes on.']]);
+    const messages = [...CONVERSATION.messages, { role: 'user' as const, content: 'play:on' }];
+    const answer = await asking.messages.create({ ...CONVERSATION, messages });
+    expect(answer.content).toMatchObject([{ type: 'text', text: 'It goes on.' }]);
+    const sent = upstream.turns().map(({ body }) => JSON.stringify(body).includes('I look it up'));
+    expect(sent).toEqual([true, false]);
   });
 
   it.each(['cut', 'end', 'sse-error'] as const)('raises an error when the stream breaks off: %s', async (mode) => {

@@ -1,7 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Installation, install } from '../support/gateway-process.ts';
 import { type Fault, type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts';
 import { requestFaults } from '../support/valid-requests.ts';
+
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 async function stage(config = ''): Promise<{ up1: ScriptedUpstream; machine: Installation }> {
   const up1 = await startUpstream({ name: 'up1' });
@@ -69,4 +73,36 @@ it('an upstream that always breaks off is an error, never an answer', async () =
   const result = await ask(machine, 1);
   expect(result.is_error).toBe(true);
   expect(result.result).not.toBe('reply from up1');
+});
+
+it('a picture that the model refuses is taken out, and the turn goes on', async () => {
+  const { up1, machine } = await stage();
+  const image = join(machine.cwd, 'dot.png');
+  writeFileSync(image, Buffer.from(PNG, 'base64'));
+  up1.play('look', [{ tool: 'Read', input: { file_path: image } }, 'went on without it']);
+  up1.fail({
+    status: 500,
+    message: 'image input is not supported',
+    times: 99,
+    match: { when: (request) => request.raw.includes('image_url') },
+  });
+  const result = await machine.midswap([
+    ...['up1', '-p', 'play:look', '--output-format', 'json'],
+    '--dangerously-skip-permissions',
+  ]);
+  expect(result.json()).toMatchObject({ is_error: false, result: 'went on without it' });
+  expect(up1.turns().filter((request) => request.raw.includes('image_url'))).toHaveLength(1);
+});
+
+it('an output limit that is too high is lowered to what the model allows', async () => {
+  const { up1, machine } = await stage();
+  up1.fail({
+    status: 400,
+    message: 'max_tokens is too large. max_tokens must be less than or equal to 8192',
+    times: 99,
+    match: { when: (request) => Number(request.body?.max_tokens) > 8192 },
+  });
+  expect(await ask(machine, 1)).toMatchObject({ is_error: false, result: 'reply from up1' });
+  const limits = up1.turns().map((request) => Number(request.body?.max_tokens));
+  expect(limits.filter((limit) => limit <= 8192 && limit > 7000).length).toBeGreaterThan(0);
 });

@@ -80,9 +80,12 @@ export const quirks: fc.Arbitrary<Partial<ChatQuirks>> = fc.record({
   requireToolsWithHistory: fc.boolean(),
   prefill: fc.constantFrom('none' as const, 'plain' as const),
   urlImages: fc.boolean(),
+  tools: fc.boolean(),
+  toolChoice: fc.constantFrom('full' as const, 'no-named' as const),
+  imageTypes: fc.constantFrom([], ['image/jpeg']),
   pdf: fc.boolean(),
   structuredOutputs: fc.constantFrom('json_schema' as const, 'json_object' as const, 'none' as const),
-  reasoningField: fc.constantFrom('none' as const, 'think-tags' as const),
+  reasoningField: fc.constantFrom('none' as const, 'think-tags' as const, 'thinking-parts' as const),
   reasoningReplay: fc.constantFrom('never' as const, 'always' as const),
 });
 export const tools: fc.Arbitrary<Tool[]> = fc.constantFrom<Tool[]>(

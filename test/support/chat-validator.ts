@@ -26,7 +26,8 @@ export function chatFaults(request: unknown): string[] {
         const calls = message.tool_calls ?? [];
         const isEmpty = message.content === null || message.content === undefined || message.content === '';
         if (isEmpty && calls.length === 0) fault('says nothing');
-        if (message.content !== null && typeof message.content !== 'string') fault('content is no text');
+        if (Array.isArray(message.content)) checkThinking(message.content, fault);
+        else if (message.content !== null && typeof message.content !== 'string') fault('content is no text');
         if (message.tool_calls !== undefined && calls.length === 0) fault('tool_calls is empty');
         for (const call of calls) checkCall(call, fault);
         waiting = calls.map((call) => call.id);
@@ -78,6 +79,14 @@ interface Message {
   content?: unknown;
   tool_calls?: Call[];
   tool_call_id?: string;
+}
+
+/** Mistral's form: thought first, then what was said. */
+function checkThinking(parts: readonly Record<string, unknown>[], fault: (text: string) => void): void {
+  const [first, ...rest] = parts;
+  if (first?.type !== 'thinking' || !Array.isArray(first.thinking)) fault('content in parts without thinking');
+  if (rest.length > 1) fault('more than one text');
+  if (rest.length > 0) checkContent(rest, fault, false);
 }
 
 function checkContent(content: unknown, fault: (text: string) => void, isUser: boolean): void {

@@ -271,6 +271,12 @@ describe('a request to a third party', () => {
       { type: 'enabled', budget_tokens: 1024 },
     ],
     ['disabled', { thinking: { type: 'disabled' } }, {}, { type: 'disabled' }],
+    [
+      'disabled of a model that always thinks',
+      { thinking: { type: 'disabled' } },
+      { disabledThinking: false },
+      undefined,
+    ],
   ])('thinking: %s', (_name, body, quirks, expected) => {
     expect(third(body, quirks).thinking).toEqual(expected);
   });

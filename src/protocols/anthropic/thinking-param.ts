@@ -41,7 +41,9 @@ export function fitThinking(draft: RequestDraft, target: Target): void {
     draft.delete('thinking', 'thinking was left out: the model does not think');
     return;
   }
-  if (thinking.type === 'adaptive' && !quirks.adaptiveThinking) setBudget(draft, effortBudget(draft));
+  if (thinking.type === 'disabled' && !quirks.disabledThinking) {
+    draft.delete('thinking', 'thinking was not switched off: the model always thinks');
+  } else if (thinking.type === 'adaptive' && !quirks.adaptiveThinking) setBudget(draft, effortBudget(draft));
   else if (thinking.type === 'enabled' && !quirks.enabledThinking && quirks.adaptiveThinking) {
     draft.set('thinking', { type: 'adaptive' });
   } else if (anthropicGenuine) {

@@ -4,7 +4,7 @@ import { jsonText } from '../json-text.ts';
 import type { ToolNames } from '../tool-names.ts';
 import { openReplay } from './carrier.ts';
 import { type ContentRules, contentParts, joinedText } from './content.ts';
-import type { AssistantMessage, ToolCall } from './types.ts';
+import type { AssistantMessage, TextPart, ToolCall } from './types.ts';
 
 export interface AssistantRules extends ContentRules {
   readonly provider: string;
@@ -37,7 +37,7 @@ export function assistantMessage(
   const thinks = blocks.some(isThinking);
   const reasoning = reasoningFor(thinks ? blocks : NO_BLOCKS, calls.length > 0, rules);
   if (text === '' && calls.length > 0 && quirks.emptyAssistantContent === 'null') message.content = null;
-  if (reasoning !== undefined) applyReasoning(message, reasoning, quirks.reasoningField);
+  if (reasoning !== undefined) applyReasoning(message, text, reasoning, quirks.reasoningField);
   if (calls.length > 0) message.tool_calls = toolCalls(thinks ? blocks : NO_BLOCKS, calls, rules);
   return message;
 }
@@ -74,7 +74,7 @@ function reasoningFor(blocks: readonly Block[], hasCalls: boolean, rules: Assist
   return placeholder === undefined ? undefined : { text: placeholder, details };
 }
 
-function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: string): void {
+function applyReasoning(message: AssistantMessage, text: string, reasoning: Reasoning, field: string): void {
   switch (field) {
     case 'reasoning_content':
       message.reasoning_content = reasoning.text;
@@ -87,8 +87,13 @@ function applyReasoning(message: AssistantMessage, reasoning: Reasoning, field: 
       else message.reasoning = reasoning.text;
       return;
     case 'think-tags':
-      message.content = `<think>\n${reasoning.text}\n</think>\n\n${message.content ?? ''}`;
+      message.content = `<think>\n${reasoning.text}\n</think>\n\n${text}`;
       return;
+    case 'thinking-parts': {
+      const said: TextPart[] = text === '' ? [] : [{ type: 'text', text }];
+      message.content = [{ type: 'thinking', thinking: [{ type: 'text', text: reasoning.text }] }, ...said];
+      return;
+    }
   }
 }
 

@@ -89,6 +89,10 @@ function imagePart(block: Block, rules: ContentRules): Part {
     );
   }
   if (!url.startsWith('data:') && !rules.quirks.urlImages) return omitted(`only inline images can be read, not ${url}`);
+  const { imageTypes } = rules.quirks;
+  const type = /^data:([^;,]*)/.exec(url)?.[1];
+  if (type !== undefined && imageTypes.length > 0 && !imageTypes.includes(type))
+    return omitted(`${type} cannot be read, only ${imageTypes.join(', ')}`);
   return { type: 'image_url', image_url: { url } } satisfies ImagePart;
 }
 

@@ -5,7 +5,7 @@ import { type AssistantRules, assistantMessage, callArguments, type UpstreamCall
 import { addBlock, asContent, contentParts } from './content.ts';
 import { asReminder } from './system.ts';
 import { orphanParts, toolResult } from './tool-result.ts';
-import type { ChatMessage, Part, UserMessage } from './types.ts';
+import type { AssistantMessage, ChatMessage, Part, UserMessage } from './types.ts';
 
 export interface ConversationRules extends AssistantRules {
   toolId(id: string, occurrence?: number): string;
@@ -136,6 +136,7 @@ export class Conversation {
 
   #isSent(call: Call): boolean {
     const { quirks, names } = this.#rules;
+    if (!quirks.tools) return false;
     return quirks.undeclaredToolCalls === 'keep' || this.#rules.isDeclared(names.upstream(String(call.block.name)));
   }
 
@@ -159,7 +160,7 @@ export class Conversation {
   /** An upstream that cannot go on in an open message is asked to; one that can gets it as the last message. */
   #emitPrefill(message: ChatMessage & { role: 'assistant' }): void {
     const { prefill } = this.#rules.quirks;
-    const content = (message.content ?? '').trimEnd();
+    const content = saidText(message.content).trimEnd();
     if (prefill === 'none') {
       this.#emit({ ...message, content });
       this.#emit({ role: 'user', content: CONTINUE });
@@ -215,6 +216,11 @@ function joined(first: UserMessage, second: UserMessage): UserMessage {
   const parts = (content: string | Part[]): Part[] =>
     typeof content === 'string' ? [{ type: 'text', text: content }] : content;
   return { role: 'user', content: asContent([...parts(first.content), ...parts(second.content)]) };
+}
+
+function saidText(content: AssistantMessage['content']): string {
+  if (typeof content === 'string' || content === null) return content ?? '';
+  return content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
 function callAsText(call: Call): { type: 'text'; text: string } {

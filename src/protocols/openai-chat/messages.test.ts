@@ -101,6 +101,21 @@ describe('content', () => {
     expect(lines(messages, { urlImages: false })[0]).toContain('https://h/i.png]');
   });
 
+  it('passes only kinds of pictures on that can be read, and says which was left out', () => {
+    const messages = [
+      user([image(), { type: 'image', source: { type: 'base64', media_type: 'image/webp', data: 'UklGRg==' } }]),
+    ];
+    const target = chatTarget({ imageTypes: ['image/png', 'image/jpeg'] });
+    const parts = sent({ messages }, target).messages[0].content;
+    expect(parts).toEqual([
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+      { type: 'text', text: '[image omitted: image/webp cannot be read, only image/png, image/jpeg]' },
+    ]);
+    expect(openaiChat.encode(envelopeOf({ messages }), target, chatContext()).notes).toHaveLength(1);
+    const byUrl = [user([{ type: 'image', source: { type: 'url', url: 'https://h/i.webp' } }])];
+    expect(sent({ messages: byUrl }, target).messages[0].content[0].image_url.url).toBe('https://h/i.webp');
+  });
+
   it('replaces pictures for a model without eyes', () => {
     const target = chatTarget({}, { data: { vision: false } });
     const messages = [user([text('a'), image()])];
@@ -201,6 +216,20 @@ describe('assistant turns', () => {
     expect(written[1]).toBe('assistant: [called Gone with {"a":1}]');
     expect(written[2]).toContain('out');
   });
+
+  it('tell every call as text where no tools are taken', () => {
+    const messages = [
+      user('a'),
+      assistant([text('x'), use('t1', 'Read', { a: 1 })]),
+      user([result('t1', 'out'), text('b')]),
+    ];
+    const quirks = { tools: false, alternateRoles: true };
+    expect(lines(messages, quirks, { tools: [{ name: 'Read' }] })).toEqual([
+      'user: a',
+      'assistant: x\n[called Read with {"a":1}]',
+      'user: [result of Read]\nout\nb',
+    ]);
+  });
 });
 
 describe('the order of roles', () => {
@@ -257,6 +286,9 @@ describe('reasoning of the history', () => {
     expect([tools[1].reasoning_content, tools[3].reasoning_content]).toEqual(['plan\n\nmore', undefined]);
     const all = sent({ messages }, { reasoningField: 'reasoning', reasoningReplay: 'always' }).messages;
     expect([all[1].reasoning, all[3].reasoning]).toEqual(['plan\n\nmore', 'end']);
+    const parts = sent({ messages }, { reasoningField: 'thinking-parts', reasoningReplay: 'always' }).messages;
+    expect(parts[1].content[0]).toEqual({ type: 'thinking', thinking: [{ type: 'text', text: expect.any(String) }] });
+    expect(parts.map((each: { content: unknown }) => JSON.stringify(each.content))).not.toContain('[]');
     const tags = sent({ messages }, { reasoningField: 'think-tags', reasoningReplay: 'always' }).messages;
     expect(tags[3].content).toBe('<think>\nend\n</think>\n\ny');
   });

@@ -18,12 +18,14 @@ export interface ParameterInput {
 
 /** Everything beside messages and tools, in a fixed order so that equal requests give equal bytes. */
 export function chatParameters(input: ParameterInput): ChatParameters {
-  const { body, target, stream } = input;
+  const { body, target } = input;
   const { chat: quirks } = target.quirks;
   const out: ChatParameters = { model: target.model ?? upstreamModel(input.model) };
+  const limit = tokenLimit(body, target);
+  const stream = input.stream || isTooLongForOnePiece(limit, target);
   if (stream) out.stream = true;
   if (stream && quirks.usageInStream) out.stream_options = { include_usage: true };
-  addTokenLimit(out, body, target);
+  if (limit !== undefined) out[quirks.maxTokensField] = limit;
   addSampling(out, body, target);
   addStops(out, input);
   const wish = thinkingWish(body);
@@ -39,11 +41,16 @@ export function upstreamModel(model: string): string {
   return model.replace(/\[\d+m\]$/i, '');
 }
 
-function addTokenLimit(out: ChatParameters, body: RequestHead, target: Target): void {
-  const { maxTokensField, minOutputTokens } = target.quirks.chat;
-  if (typeof body.max_tokens !== 'number') return;
+function tokenLimit(body: RequestHead, target: Target): number | undefined {
+  const { minOutputTokens } = target.quirks.chat;
+  if (typeof body.max_tokens !== 'number') return undefined;
   const most = target.data.maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  out[maxTokensField] = Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most);
+  return Math.min(Math.max(body.max_tokens, minOutputTokens ?? 1), most);
+}
+
+function isTooLongForOnePiece(limit: number | undefined, target: Target): boolean {
+  const { maxTokensUnstreamed } = target.quirks.chat;
+  return maxTokensUnstreamed !== undefined && limit !== undefined && limit > maxTokensUnstreamed;
 }
 
 function addSampling(out: ChatParameters, body: RequestHead, target: Target): void {
@@ -75,7 +82,7 @@ function wantedFormat(body: RequestHead): { readonly schema: unknown; readonly n
 
 function addResponseFormat(out: ChatParameters, body: RequestHead, target: Target): void {
   const format = wantedFormat(body);
-  if (format === undefined || !isOfObject(format.schema)) return;
+  if (format === undefined || !isOfObject(format.schema) || isOnlyDescribed(body, target)) return;
   const { structuredOutputs } = target.quirks.chat;
   if (structuredOutputs === 'json_object') out.response_format = { type: 'json_object' };
   const output = structuredOutputs === 'json_schema' ? outputSchema(format.schema) : undefined;
@@ -90,9 +97,18 @@ export function formatInstruction(body: RequestHead, target: Target): string | u
   const format = wantedFormat(body);
   if (format === undefined) return undefined;
   const { structuredOutputs, formatWhileThinking } = target.quirks.chat;
-  if (formatWhileThinking && structuredOutputs === 'json_schema' && outputSchema(format.schema)) return undefined;
+  const isTaken = formatWhileThinking && structuredOutputs === 'json_schema' && !isOnlyDescribed(body, target);
+  if (isTaken && outputSchema(format.schema)) return undefined;
   const kind = isOfObject(format.schema) ? 'object' : 'value';
   return `Answer with one JSON ${kind} and nothing else. It must match this JSON schema:\n${jsonText(format.schema ?? {})}`;
+}
+
+/** The request has something beside which the parameter is refused. */
+function isOnlyDescribed(body: RequestHead, target: Target): boolean {
+  const { responseFormatAlone } = target.quirks.chat;
+  if (responseFormatAlone.length === 0) return false;
+  const hasTools = responseFormatAlone.includes('tools') && (body.tools ?? []).length > 0;
+  return hasTools || (responseFormatAlone.includes('stream') && body.stream === true);
 }
 
 function isOfObject(schema: unknown): boolean {

@@ -186,6 +186,19 @@ describe('parameters', () => {
     expect(sent({})).not.toHaveProperty('stream');
   });
 
+  it('asks for a long answer in one piece as a stream, where there is no other way to it', () => {
+    const quirks = { maxTokensUnstreamed: 4096 };
+    expect(sent({ max_tokens: 4097 }, quirks)).toMatchObject({
+      max_tokens: 4097,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    expect(sent({ max_tokens: 4096 }, quirks)).not.toHaveProperty('stream');
+    const limited = chatTarget(quirks, { data: { maxOutputTokens: 4096 } });
+    expect(sent({ max_tokens: 32_000 }, limited)).not.toHaveProperty('stream');
+    expect(sent({ max_tokens: 32_000 })).not.toHaveProperty('stream');
+  });
+
   it('names the cache of the session where that is understood', () => {
     expect(sent({}, { promptCacheKey: true }).prompt_cache_key).toBe('session-1');
     expect(sent({})).not.toHaveProperty('prompt_cache_key');
@@ -224,6 +237,22 @@ describe('parameters', () => {
     const none = sent({ ...wish, system: 'S' });
     expect(none).not.toHaveProperty('response_format');
     expect(none.messages[0].content).toMatch(/^S\n.*JSON/);
+  });
+
+  it('only describes the format in words beside what refuses the parameter', () => {
+    const format = { type: 'json_schema', schema: { type: 'object', properties: { title: { type: 'string' } } } };
+    const wish = { output_config: { format } };
+    const quirks = { structuredOutputs: 'json_schema', responseFormatAlone: ['tools', 'stream'] } as const;
+    expect(sent(wish, quirks)).toHaveProperty('response_format');
+    for (const more of [{ tools: [{ name: 'Read' }] }, { stream: true }]) {
+      const body = sent({ ...wish, ...more }, quirks);
+      expect(body).not.toHaveProperty('response_format');
+      expect(body.messages[0].content).toContain('"title"');
+      expect(sent({ ...wish, ...more }, { structuredOutputs: 'json_schema' })).toHaveProperty('response_format');
+    }
+    expect(sent({ ...wish, stream: true }, { ...quirks, responseFormatAlone: ['tools'] })).toHaveProperty(
+      'response_format',
+    );
   });
 
   it.each([

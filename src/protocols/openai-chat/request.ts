@@ -36,7 +36,7 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
   }
   const encoded: EncodedRequest = {
     path: chatPath(target.endpoint.baseUrl),
-    headers: requestHeaders(env),
+    headers: requestHeaders(env, parameters.stream === true),
     body: [Buffer.from(jsonText(parameters).slice(0, -1), 'utf8'), toolsField(tools), ...messages, REQUEST_END],
   };
   return notes === undefined ? encoded : { ...encoded, notes: [...notes] };
@@ -45,7 +45,7 @@ export function encodeRequest(env: Envelope, target: Target, context: ProtocolCo
 const REQUEST_END = Buffer.from(']}');
 
 /** Of the client's own headers the one that names it: plans for coding agents refuse others with 403. */
-function requestHeaders({ headers, stream }: Envelope): string[] {
+function requestHeaders({ headers }: Envelope, stream: boolean): string[] {
   const out = ['content-type', 'application/json', 'accept', stream ? 'text/event-stream' : 'application/json'];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (headers[at]?.toLowerCase() === 'user-agent') out.push('user-agent', headers[at + 1] ?? '');

@@ -301,6 +301,21 @@ describe('usage', () => {
     expect(translate(sse([...chunks, STOP])).usage).toMatchObject({ input_tokens: 7, output_tokens: 3 });
   });
 
+  it('counts reasoning as output that is told beside the rest of it, not within', () => {
+    const apart = { prompt_tokens: 32, completion_tokens: 9, total_tokens: 135 };
+    const details = { completion_tokens_details: { reasoning_tokens: 94 } };
+    expect(usage({ ...apart, ...details })).toMatchObject({ input_tokens: 32, output_tokens: 103 });
+    expect(usage({ ...apart, total_tokens: 41, completion_tokens: 9, ...details })).toMatchObject({ output_tokens: 9 });
+    expect(usage({ prompt_tokens: 32, completion_tokens: 103, total_tokens: 135, ...details })).toMatchObject({
+      output_tokens: 103,
+    });
+    const spent = delta({}, 'length', { usage: { ...apart, completion_tokens: 0, total_tokens: 126, ...details } });
+    expect(translate(sse([delta({ role: 'assistant' }), spent]))).toMatchObject({
+      fault: undefined,
+      stopReason: 'max_tokens',
+    });
+  });
+
   it('reads usage inside of the choice and of a vendor field', () => {
     const inside = {
       choices: [{ index: 0, delta: {}, finish_reason: 'stop', usage: { prompt_tokens: 3, completion_tokens: 2 } }],

@@ -187,6 +187,15 @@ describe('tool choice', () => {
     }
   });
 
+  it('of one tool forces a call of the only one that is offered, where no name can be said', () => {
+    const named = sent({ tools, tool_choice: { type: 'tool', name: 'Ls' } }, { toolChoice: 'no-named' });
+    expect(named).toMatchObject({ tool_choice: 'required', tools: [{ function: { name: 'Ls' } }] });
+    expect(named.tools).toHaveLength(1);
+    expect(choice({ type: 'tool', name: 'Gone' }, { toolChoice: 'no-named' })).toBe('auto');
+    expect(choice({ type: 'any' }, { toolChoice: 'no-named' })).toBe('required');
+    expect(choice({ type: 'none' }, { toolChoice: 'no-named' })).toBe('none');
+  });
+
   it('is not forced on a thinking model that refuses it', () => {
     const quirks = { thinkingParam: 'thinking', forcedToolWhileThinking: false };
     expect(choice({ type: 'any' }, quirks, { thinking: { type: 'adaptive' } })).toBe('auto');
@@ -200,5 +209,15 @@ describe('tool choice', () => {
     const off = { tools, tool_choice: { type: 'any', disable_parallel_tool_use: true } };
     expect(sent(off)).toMatchObject({ tool_choice: 'required', parallel_tool_calls: false });
     expect(sent(off, { parallelToolCalls: false })).not.toHaveProperty('parallel_tool_calls');
+  });
+
+  it('is left out with the tools where the provider takes none, and a note says so', () => {
+    const target = chatTarget({ tools: false, requireToolsWithHistory: true });
+    const request = { tools, tool_choice: { type: 'any' } as const };
+    expect(Object.keys(sent(request, target))).toEqual(['model', 'max_tokens', 'messages']);
+    const envelope = envelopeOf({ ...request, messages: [{ role: 'user', content: 'q' }] });
+    expect(openaiChat.encode(envelope, target, chatContext()).notes).toEqual([
+      'the tools were left out: the provider takes none',
+    ]);
   });
 });

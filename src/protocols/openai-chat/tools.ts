@@ -46,10 +46,18 @@ export function offeredTools(
   target: Target,
   note: (text: string) => void,
 ): readonly ChatTool[] {
-  const { requireToolsWithHistory, toolChoice: support, maxTools } = target.quirks.chat;
+  const { requireToolsWithHistory, toolChoice: support, maxTools, tools: isTaken } = target.quirks.chat;
+  if (!isTaken) {
+    if ((head.tools ?? NO_TOOLS).length > 0) note('the tools were left out: the provider takes none');
+    return [];
+  }
   const all = functions(head.tools ?? NO_TOOLS, loaded, names, target, note);
   const inUse = (): string[] => [head.tool_choice?.name ?? '', ...loaded.keys()].map((name) => names.upstream(name));
   const tools = maxTools === undefined || all.length <= maxTools ? all : fewerTools(all, maxTools, inUse(), note);
+  // Where no tool can be named, it is the only one there is.
+  const named = support === 'no-named' && head.tool_choice?.type === 'tool' ? head.tool_choice.name : undefined;
+  const only = named === undefined ? [] : tools.filter((tool) => tool.function.name === names.upstream(named));
+  if (only.length > 0) return only;
   // Where "none" cannot be said, no tools say it.
   const isUnsayable = support === 'none' || support === 'auto-only';
   const offered = head.tool_choice?.type === 'none' && isUnsayable ? [] : tools;
@@ -187,13 +195,14 @@ function choiceValue(
       return 'none';
     case 'any': {
       if (!forced) return 'auto';
-      if (support === 'full') return 'required';
+      if (support === 'full' || support === 'no-named') return 'required';
       const [only] = tools;
       return tools.length === 1 && only !== undefined ? named(only.function.name) : 'auto';
     }
     case 'tool': {
       const name = names.upstream(wanted.name ?? '');
-      return forced && tools.some((tool) => tool.function.name === name) ? named(name) : 'auto';
+      if (!forced || !tools.some((tool) => tool.function.name === name)) return 'auto';
+      return support === 'no-named' ? 'required' : named(name);
     }
     default:
       return 'auto';

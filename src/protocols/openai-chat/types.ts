@@ -16,6 +16,12 @@ export interface FilePart {
   file: { filename: string; file_data: string };
 }
 
+/** Mistral's form of reasoning within the content. */
+export interface ThinkingPart {
+  type: 'thinking';
+  thinking: [TextPart];
+}
+
 export type Part = TextPart | ImagePart | FilePart;
 
 export interface ToolCall {
@@ -38,7 +44,7 @@ export interface UserMessage {
 
 export interface AssistantMessage {
   role: 'assistant';
-  content: string | null;
+  content: string | null | [ThinkingPart, ...TextPart[]];
   reasoning_content?: string;
   reasoning?: string;
   reasoning_details?: unknown[];

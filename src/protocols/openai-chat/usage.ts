@@ -39,16 +39,17 @@ function readUsage(told: Record<string, unknown>): RawUsage {
   const miss = count(told.prompt_cache_miss_tokens);
   const completion = count(told.completion_tokens) ?? count(told.output_tokens);
   const total = count(told.total_tokens);
-  const out: RawUsage = {};
-  assign(out, 'completion', completion);
-  assign(
-    out,
-    'prompt',
+  const prompt =
     counted(told.prompt_tokens) ??
-      inputCount(told) ??
-      (miss === undefined ? undefined : miss + (hit ?? 0)) ??
-      (total === undefined || completion === undefined ? undefined : counted(Math.max(0, total - completion))),
-  );
+    inputCount(told) ??
+    (miss === undefined ? undefined : miss + (hit ?? 0)) ??
+    (total === undefined || completion === undefined ? undefined : counted(Math.max(0, total - completion)));
+  const reasoning = count(outputDetails.reasoning_tokens) ?? count(told.reasoning_tokens);
+  // xAI counts what was thought beside the rest of the output: only the total has both.
+  const isApart = completion !== undefined && total === (prompt ?? 0) + completion + (reasoning ?? 0);
+  const out: RawUsage = {};
+  assign(out, 'completion', isApart ? completion + (reasoning ?? 0) : completion);
+  assign(out, 'prompt', prompt);
   assign(
     out,
     'cached',
@@ -61,7 +62,7 @@ function readUsage(told: Record<string, unknown>): RawUsage {
       count(promptDetails.cache_creation_tokens) ??
       count(told.cache_creation_input_tokens),
   );
-  assign(out, 'reasoning', count(outputDetails.reasoning_tokens) ?? count(told.reasoning_tokens));
+  assign(out, 'reasoning', reasoning);
   return out;
 }
 
