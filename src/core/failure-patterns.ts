@@ -125,7 +125,7 @@ export const FAILURE_PATTERNS: readonly FailurePattern[] = [
   },
   {
     class: 'output_overflow',
-    says: /\bmax[_ ](?:completion[_ ]|output[_ ]|new[_ ])?tokens\b(?:.{0,60}(?:(?:must be|should be|value is) (?:less than or equal to|<=|no more than|at most)|valid range|should be \[)|.{0,90}above maximum value|.{0,20}too large: *\d+\..{0,40}supports at most|: *\d+ *> *\d+, which is the maximum)/i,
+    says: /\bmax[_ ](?:completion[_ ]|output[_ ]|new[_ ])?tokens\b(?:.{0,60}(?:(?:must be|should be|value is) (?:less than or equal to|<=|no more than|at most)|valid range|should be \[)|.{0,90}above maximum value|.{0,20}too large: *\d+\..{0,40}supports at most|: *[\d,]+ *> *[\d,]+, which is the maximum)/i,
     statuses: [200, 400, 413, 416, 422],
     why: 'more than any answer of the model may have: the client lowers max_tokens when it is told in words that it knows',
     example: 'max_tokens is too large: 64000. This model supports at most 16384 completion tokens',

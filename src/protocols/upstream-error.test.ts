@@ -204,7 +204,7 @@ describe('the fault of an error answer', () => {
       status: 400,
       type: 'invalid_request_error',
       message: expect.stringMatching(
-        /^input length and `max_tokens` exceed context limit: (\d+) \+ 32000 > \d+, .*\[1, 8192\]$/,
+        /^input length and `max_tokens` exceed context limit: (\d+) \+ 32000 > \d+, .*\[1, 8192\]\)$/,
       ),
     });
   });
