@@ -92,12 +92,8 @@ export const CHAT_FLAGS: Flags<ChatQuirks> = {
     'none',
     'Strongest `response_format` that is accepted. Below `json_schema` the schema is also put into words.',
   ),
-  formatWhileThinking: boolean(
-    true,
-    '`response_format` is accepted while thinking. Otherwise the schema is put into words alone.',
-  ),
   responseFormatAlone: listOf(
-    ['tools', 'stream'],
+    ['tools', 'stream', 'thinking'],
     'Beside what `response_format` is refused: there the schema is only put into words.',
   ),
   prefill: choice(

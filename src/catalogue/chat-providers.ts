@@ -52,7 +52,7 @@ export const CHAT_PROVIDERS: readonly CatalogueEntry[] = [
         thinkingNeedsStream: true,
         forcedToolWhileThinking: false,
         structuredOutputs: 'json_object',
-        formatWhileThinking: false,
+        responseFormatAlone: ['thinking'],
         cacheControl: true,
         emptyAssistantContent: 'empty-string',
         textToolCalls: ['hermes', 'qwen-xml'],

@@ -126,10 +126,8 @@ export interface ChatQuirks {
    * (it stands in the model's template); or pairs anywhere. */
   readonly thinkTagStyle: 'start' | 'implicit' | 'interleaved';
   readonly structuredOutputs: 'json_schema' | 'json_object' | 'none';
-  /** `response_format` is accepted while thinking. */
-  readonly formatWhileThinking: boolean;
   /** Beside what the format of the answer is refused as a parameter. */
-  readonly responseFormatAlone: readonly ('tools' | 'stream')[];
+  readonly responseFormatAlone: readonly ('tools' | 'stream' | 'thinking')[];
   readonly prefill: 'none' | 'plain' | 'prefix' | 'partial';
   readonly alternateRoles: boolean;
   readonly assistantBetweenToolAndUser: boolean;

@@ -76,7 +76,7 @@ export function chatContext(options: Partial<ProtocolContext> = {}): ProtocolCon
 }
 
 /** A Chat Completions target as the catalogue makes it of a provider and one of its models. */
-export function catalogueTarget(provider: string, model: string): Target {
+export function catalogueTarget(provider: string, model = 'some-model'): Target {
   const entry = findProvider(provider);
   if (entry === undefined) throw new Error(`no such provider: ${provider}`);
   return chatTarget(

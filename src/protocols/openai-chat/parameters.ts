@@ -28,9 +28,8 @@ export function chatParameters(input: ParameterInput): ChatParameters {
   if (limit !== undefined) out[quirks.maxTokensField] = limit;
   addSampling(out, body, target);
   addStops(out, input);
-  const wish = thinkingWish(body);
-  Object.assign(out, thinkingParameters(wish, target, stream));
-  if (quirks.formatWhileThinking || !isThinking(wish, target, stream)) addResponseFormat(out, body, target);
+  Object.assign(out, thinkingParameters(thinkingWish(body), target, stream));
+  addResponseFormat(out, body, target);
   const cacheKey = quirks.promptCacheKey ? input.context.cacheKey : '';
   if (cacheKey !== '') out.prompt_cache_key = cacheKey;
   return out;
@@ -96,8 +95,7 @@ function addResponseFormat(out: ChatParameters, body: RequestHead, target: Targe
 export function formatInstruction(body: RequestHead, target: Target): string | undefined {
   const format = wantedFormat(body);
   if (format === undefined) return undefined;
-  const { structuredOutputs, formatWhileThinking } = target.quirks.chat;
-  const isTaken = formatWhileThinking && structuredOutputs === 'json_schema' && !isOnlyDescribed(body, target);
+  const isTaken = target.quirks.chat.structuredOutputs === 'json_schema' && !isOnlyDescribed(body, target);
   if (isTaken && outputSchema(format.schema)) return undefined;
   const kind = isOfObject(format.schema) ? 'object' : 'value';
   return `Answer with one JSON ${kind} and nothing else. It must match this JSON schema:\n${jsonText(format.schema ?? {})}`;
@@ -105,10 +103,11 @@ export function formatInstruction(body: RequestHead, target: Target): string | u
 
 /** The request has something beside which the parameter is refused. */
 function isOnlyDescribed(body: RequestHead, target: Target): boolean {
-  const { responseFormatAlone } = target.quirks.chat;
-  if (responseFormatAlone.length === 0) return false;
-  const hasTools = responseFormatAlone.includes('tools') && (body.tools ?? []).length > 0;
-  return hasTools || (responseFormatAlone.includes('stream') && body.stream === true);
+  return target.quirks.chat.responseFormatAlone.some((beside) => {
+    if (beside === 'tools') return (body.tools ?? []).length > 0;
+    const stream = body.stream === true;
+    return beside === 'stream' ? stream : isThinking(thinkingWish(body), target, stream);
+  });
 }
 
 function isOfObject(schema: unknown): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { delta, sse, translate } from '../../../test/support/chat-answer.ts';
-import { chatProvider } from '../../../test/support/chat-provider.ts';
 import { sent } from '../../../test/support/chat-request.ts';
+import { catalogueTarget } from '../../../test/support/chat-target.ts';
 import { assistant, result, text, use, user } from '../../../test/support/chat-turns.ts';
 import type { Message } from '../../core/messages.ts';
 
@@ -14,19 +14,21 @@ const TURN: Message[] = [
   { role: 'system', content: 'reminder' },
 ];
 const roles = (id: string, messages: Message[], model?: string): string[] =>
-  sent({ tools: TOOLS, messages }, chatProvider(id, model)).messages.map((message: { role: string }) => message.role);
+  sent({ tools: TOOLS, messages }, catalogueTarget(id, model)).messages.map(
+    (message: { role: string }) => message.role,
+  );
 
 describe('a turn with tools', () => {
   it('has its reasoning where the model goes on from it', () => {
     for (const model of ['openai/gpt-oss-120b', 'openai/gpt-oss-20b', 'qwen/qwen3.8-27b']) {
-      expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('groq', model)).messages[1]).toMatchObject({
+      expect(sent({ tools: TOOLS, messages: TURN }, catalogueTarget('groq', model)).messages[1]).toMatchObject({
         content: 'I look.',
         reasoning: 'plan',
       });
     }
-    expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('groq')).messages[1]).not.toHaveProperty('reasoning');
+    expect(sent({ tools: TOOLS, messages: TURN }, catalogueTarget('groq')).messages[1]).not.toHaveProperty('reasoning');
     for (const model of ['mistral-medium-3.5', 'mistral-small-latest']) {
-      const turn = sent({ tools: TOOLS, messages: TURN }, chatProvider('mistral', model)).messages[1];
+      const turn = sent({ tools: TOOLS, messages: TURN }, catalogueTarget('mistral', model)).messages[1];
       expect(turn.content).toEqual([
         { type: 'thinking', thinking: [{ type: 'text', text: 'plan' }] },
         { type: 'text', text: 'I look.' },
@@ -34,8 +36,8 @@ describe('a turn with tools', () => {
       expect(turn.tool_calls).toHaveLength(2);
     }
     // "Reasoning input is not enabled for this model"
-    expect(sent({ tools: TOOLS, messages: TURN }, chatProvider('mistral')).messages[1].content).toBe('I look.');
-    const glm = sent({ tools: TOOLS, messages: TURN }, chatProvider('cerebras', 'zai-glm-4.7')).messages[1];
+    expect(sent({ tools: TOOLS, messages: TURN }, catalogueTarget('mistral')).messages[1].content).toBe('I look.');
+    const glm = sent({ tools: TOOLS, messages: TURN }, catalogueTarget('cerebras', 'zai-glm-4.7')).messages[1];
     expect(glm.content).toBe('<think>\nplan\n</think>\n\nI look.');
     expect(glm).not.toHaveProperty('reasoning_content');
   });
@@ -51,7 +53,7 @@ describe('a turn with tools', () => {
     ['deepinfra', 'deepseek-ai/DeepSeek-V4-Pro-0813', 'reasoning_content'],
     ['nvidia-nim', 'moonshotai/kimi-k3', 'reasoning_content'],
   ])('has its reasoning where the host passes it on: %s %s', (id, model, field) => {
-    const turn = sent({ tools: TOOLS, messages: TURN }, chatProvider(id, model)).messages[1];
+    const turn = sent({ tools: TOOLS, messages: TURN }, catalogueTarget(id, model)).messages[1];
     const told = Object.keys(turn).filter((key) => key.startsWith('reasoning'));
     expect(told).toEqual(field === undefined ? [] : [field]);
     if (field !== undefined) expect(turn[field]).toBe('plan');
@@ -65,11 +67,11 @@ describe('a turn with tools', () => {
     ['vllm', null],
   ])('that only calls has the content that %s wants', (id, content) => {
     const messages = [user('look'), assistant([use('call_1', 'Read')]), user([result('call_1', 'A')])];
-    expect(sent({ tools: TOOLS, messages }, chatProvider(id)).messages[1].content).toBe(content);
+    expect(sent({ tools: TOOLS, messages }, catalogueTarget(id)).messages[1].content).toBe(content);
   });
 
   it('is told as text to a provider that takes no tools', () => {
-    const body = sent({ tools: TOOLS, messages: TURN }, chatProvider('perplexity', 'sonar'));
+    const body = sent({ tools: TOOLS, messages: TURN }, catalogueTarget('perplexity', 'sonar'));
     expect(body).not.toHaveProperty('tools');
     expect(body.messages.map((message: { role: string }) => message.role)).toEqual(['user', 'assistant', 'user']);
   });
@@ -87,7 +89,7 @@ describe('the effort', () => {
   const GLM = ['zai-org/GLM-5.3', 'zai-org/GLM-5.3-Flash'];
 
   it.each(GLM)('of %s at Together is a word, and its thinking is not switched off, which it cannot be', (model) => {
-    const asked = (more: object): unknown => sent(more, chatProvider('together', model));
+    const asked = (more: object): unknown => sent(more, catalogueTarget('together', model));
     const adaptive = { thinking: { type: 'adaptive' } };
     expect(asked({ ...adaptive, output_config: { effort: 'low' } })).toMatchObject({ reasoning_effort: 'low' });
     expect(asked({ ...adaptive, output_config: { effort: 'max' } })).toMatchObject({ reasoning_effort: 'max' });
@@ -98,7 +100,7 @@ describe('the effort', () => {
 });
 
 describe('GLM 5.3 at Fireworks', () => {
-  const target = chatProvider('fireworks', 'accounts/fireworks/models/glm-5p3-flash');
+  const target = catalogueTarget('fireworks', 'accounts/fireworks/models/glm-5p3-flash');
 
   it('is never told not to think, which it answers with 400, and knows a low effort', () => {
     expect(sent({ thinking: { type: 'disabled' } }, target)).not.toHaveProperty('reasoning_effort');
@@ -113,7 +115,7 @@ describe('a picture', () => {
   const picture = (type: string): Message =>
     user([{ type: 'image', source: { type: 'base64', media_type: type, data: 'UklGRg==' } }]);
   const isSent = (id: string, type: string): boolean =>
-    JSON.stringify(sent({ messages: [picture(type)] }, chatProvider(id, 'x'))).includes('image_url');
+    JSON.stringify(sent({ messages: [picture(type)] }, catalogueTarget(id, 'x'))).includes('image_url');
 
   it.each([
     ['llamacpp', ['image/png', 'image/jpeg', 'image/gif'], ['image/webp']],
@@ -130,18 +132,18 @@ describe('a picture', () => {
 describe('the schema of a tool', () => {
   it('has no lengths and patterns for llama.cpp, which makes a grammar of all schemas together', () => {
     const tools = [{ name: 'A', input_schema: { properties: { s: { type: 'string', maxLength: 65_536 } } } }];
-    expect(sent({ tools }, chatProvider('llamacpp')).tools[0].function.parameters).toEqual({
+    expect(sent({ tools }, catalogueTarget('llamacpp')).tools[0].function.parameters).toEqual({
       type: 'object',
       properties: { s: { type: 'string' } },
     });
-    expect(chatProvider('llamacpp').quirks.messages.schemaDialect).toBe('grammar');
+    expect(catalogueTarget('llamacpp').quirks.messages.schemaDialect).toBe('grammar');
   });
 });
 
 describe('the format of an answer', () => {
   const format = { type: 'json_schema', schema: { type: 'object', properties: { title: { type: 'string' } } } };
   const has = (id: string, more: object): boolean =>
-    'response_format' in sent({ output_config: { format }, ...more }, chatProvider(id));
+    'response_format' in sent({ output_config: { format }, ...more }, catalogueTarget(id));
 
   it('is only described to Groq beside a stream or tools, and to Cerebras beside tools', () => {
     expect([has('groq', {}), has('groq', { stream: true }), has('groq', { tools: TOOLS })]).toEqual([
@@ -155,21 +157,21 @@ describe('the format of an answer', () => {
 
 describe('a forced tool', () => {
   it.each(['lmstudio', 'llamacpp'])('is the only one that is offered where none can be named: %s', (id) => {
-    const body = sent({ tools: TOOLS, tool_choice: { type: 'tool', name: 'Ls' } }, chatProvider(id));
+    const body = sent({ tools: TOOLS, tool_choice: { type: 'tool', name: 'Ls' } }, catalogueTarget(id));
     expect(body).toMatchObject({ tool_choice: 'required', tools: [{ function: { name: 'Ls' } }] });
   });
 });
 
 describe('a long answer in one piece', () => {
   it('is streamed by Fireworks, which gives no other', () => {
-    expect(sent({ max_tokens: 8192 }, chatProvider('fireworks'))).toMatchObject({ stream: true, max_tokens: 8192 });
-    expect(sent({ max_tokens: 1024 }, chatProvider('fireworks'))).not.toHaveProperty('stream');
+    expect(sent({ max_tokens: 8192 }, catalogueTarget('fireworks'))).toMatchObject({ stream: true, max_tokens: 8192 });
+    expect(sent({ max_tokens: 1024 }, catalogueTarget('fireworks'))).not.toHaveProperty('stream');
   });
 });
 
 describe('effort', () => {
   const effort = (id: string, model: string, more: object): unknown =>
-    sent(more, chatProvider(id, model)).reasoning_effort;
+    sent(more, catalogueTarget(id, model)).reasoning_effort;
   const wish = (effort: string) => ({ thinking: { type: 'adaptive' }, output_config: { effort } });
 
   it.each([
@@ -200,7 +202,7 @@ describe('a call that the server left in the text', () => {
     ['lmstudio', '<|channel|>commentary to=functions.Read <|constrain|>json<|message|>{"path":"a"}'],
   ])('of %s is made: %s', (id, written) => {
     const chunks = [...[...written].map((letter) => delta({ content: letter })), delta({}, 'stop')];
-    const told = translate(sse(chunks), { target: chatProvider(id), request: { tools: TOOLS } });
+    const told = translate(sse(chunks), { target: catalogueTarget(id), request: { tools: TOOLS } });
     expect(told).toMatchObject({ stopReason: 'tool_use', content: [{ type: 'tool_use', name: 'Read' }] });
   });
 });
