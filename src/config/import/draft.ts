@@ -138,7 +138,8 @@ export class ImportDraft {
   /** The provider for a wish; `undefined`, and told, where it cannot be one. */
   upstream(wish: UpstreamWish): Upstream | undefined {
     const written = wish.url === undefined ? undefined : readUrl(wish.url);
-    if (wish.url !== undefined && !written) {
+    const given = wish.url ?? wish.place?.url;
+    if (given !== undefined && !readUrl(given)) {
       this.note(wish.path, 'its address is not a base URL: http:// or https://, without user, password and query');
       return undefined;
     }
