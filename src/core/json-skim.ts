@@ -74,8 +74,7 @@ export function skimWithList(raw: Buffer, list: string | undefined): Skim | unde
 /**
  * The skim of a document whose beginning is that of another one: `common` bytes are the same. It goes on from the last
  * element of the list that begins in there, so the result is that of a skim from the beginning; notes of what is the same
- * go with it. `undefined` where there
- * is no such place, or where the document is none that can be skimmed.
+ * go with it. `undefined` where there is no such place, or where the document is none that can be skimmed.
  */
 export function resumeSkim(
   raw: Buffer,

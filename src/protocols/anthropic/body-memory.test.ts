@@ -28,7 +28,7 @@ describe('the memory of bodies', () => {
         }),
         fc.nat(400),
         fc.nat(400),
-        fc.integer({ min: 0x80, max: 0xff }),
+        fc.oneof(fc.integer({ min: 0x80, max: 0xff }), fc.constantFrom(0x00, 0x1f, 0x22, 0x5c)),
         (turns, cut, place, byte) => {
           const memory = new BodyMemory();
           const bodies: Buffer[] = [];
