@@ -228,18 +228,6 @@ describe('what is carried over', () => {
     );
   });
 
-  it('free-claude-code: a runtime whose address is none is named and left out', async () => {
-    const one = example('free-claude-code');
-    const files = Object.entries(one.files).map(([name, text]) => [
-      name,
-      text.replace('http://10.0.0.5:11434', '10.0.0.5'),
-    ]);
-    const { config, plan: made } = await imported({ ...one, files: Object.fromEntries(files) });
-    expect(config.providers).not.toHaveProperty('ollama');
-    expect(config.default_profile).toBe('free-claude-code');
-    expect(reasons(made)).toMatchObject({ OLLAMA_BASE_URL: expect.stringContaining('not a base URL') });
-  });
-
   it('claude-code-proxy: the models of the preferred provider', async () => {
     const { config, plan: made } = await imported(example('claude-code-proxy of 1rgs'));
     expect(config.profiles).toEqual({
