@@ -240,7 +240,7 @@ export class Attempt {
   async #errorAnswer(protocol: Protocol, answer: Answer): Promise<UpstreamFault> {
     const { envelope } = this.#exchange;
     const body = await this.#collect(answer, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
-    return this.#stopped ?? protocol.error(answer.statusCode ?? 0, answer.headers, body, envelope, this.#target);
+    return this.#stopped ?? protocol.error(answer.statusCode, answer.headers, body, envelope, this.#target);
   }
 
   async #wholeAnswer(protocol: Protocol, answer: Answer, context: ProtocolContext): Promise<UpstreamFault | undefined> {

@@ -31,8 +31,8 @@ export interface RelayHooks {
  * Passes one upstream stream to the client. Resolves with the fault that ended it, or `undefined` when the upstream's
  * own end was delivered. Nothing is written before there is content, so a fault before that can still move on.
  *
- * Chunks come by event, not by `for await`: an async iterator costs a microtask and a promise per chunk, as much as
- * passing the chunk on (docs/adr).
+ * The body calls for each chunk, there is no `for await`: an async iterator costs a microtask and a promise per chunk, as
+ * much as passing the chunk on (docs/adr/0002).
  */
 export function relay(
   body: IncomingBody,

@@ -445,6 +445,20 @@ describe('any plan', () => {
     );
   });
 
+  it('is not that of a request whose names, one behind the other, read the same', () => {
+    const snapshot = sketchSnapshot({ profiles: PROFILES, aliases: ALIASES, routing: { subagents: { 'b\nc': 'mm' } } });
+    const selection = sketchSelection('ds');
+    const plans = (
+      [
+        ['a\nb', 'c'],
+        ['a', 'b\nc'],
+      ] as const
+    ).map(([agentName, agentType]) =>
+      makePlan(snapshot, selection, sketchFacts({ class: 'subagent', agentName, agentType })),
+    );
+    expect(plans.map((plan) => plan.targets[0].profile)).toEqual(['ds', 'minimax']);
+  });
+
   it('of the plain configuration does not touch what it is given', () => {
     const selection = Object.freeze(sketchSelection('ds', Object.freeze({ opus: 'mm' })));
     const given = Object.freeze(sketchFacts());

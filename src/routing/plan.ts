@@ -46,9 +46,8 @@ function keyOf({ routing }: Snapshot, facts: RequestFacts, promptChoice: string 
   if (facts.class === 'compaction' || routing.image !== undefined || routing.longContext !== undefined)
     return undefined;
   const { model, slot, selector, agentName, agentType, thinking } = facts;
-  // A name that no client sends could be taken for two fields.
-  if (model.length > LONGEST_NAME || model.includes('\n')) return undefined;
-  return `${facts.class}\n${model}\n${slot}\n${thinking}\n${selector}\n${agentName}\n${agentType}\n${promptChoice}`;
+  if (model.length > LONGEST_NAME) return undefined;
+  return JSON.stringify([facts.class, model, slot, thinking, selector, agentName, agentType, promptChoice]);
 }
 
 function newPlan(
